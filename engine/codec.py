@@ -1,0 +1,236 @@
+"""Values to JSON and back: one wire form for ledger, tape and every protocol.
+
+The wire form of a decision is the tape's line (without its ``at`` or ``step``): ``orders``,
+``targets``, ``cancel``, ``confidence``, ``rationale``; what is empty or a default is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.errors import InvalidTape, StrategyError
+from engine.model import HOLD, Decision, Order, Target
+
+ORDER_FIELDS = frozenset(Order._fields)
+DECISION_FIELDS = frozenset({"orders", "targets", "cancel", "confidence", "rationale"})
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+)
+
+
+def dumps(value: object) -> str:
+    """Canonical JSON: sorted keys, no spaces, no NaN. Equal values give equal text.
+
+    Raises ``ValueError`` for a NaN or an infinity, ``TypeError`` for what JSON does not have.
+    """
+    return _encoder.encode(value)
+
+
+def loads(text: str | bytes) -> Any:
+    """JSON text to plain values; NaN and infinities are refused with ``ValueError``."""
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number in JSON")
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where it is NaN or infinite: absence is not a value (policy F5)."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def as_decision(answer: object) -> Decision:
+    """What a strategy answered, as a decision.
+
+    Accepted: None (hold), one ``Order`` or ``Target``, an iterable of both, a ``Decision``. Orders
+    come before targets, each in the order given, which is also how a tape lists them.
+
+    Raises ``StrategyError`` naming what was answered instead.
+    """
+    if answer is None:
+        return HOLD
+    if isinstance(answer, Decision):
+        return answer
+    if isinstance(answer, Order):
+        return Decision((answer,))
+    if isinstance(answer, Target):
+        return Decision((), (answer,))
+    if isinstance(answer, (str, bytes, Mapping)) or not isinstance(answer, Iterable):
+        raise StrategyError(
+            f"decide answered {_name(answer)}", remedy="answer Order and Target values, or None"
+        )
+    orders: list[Order] = []
+    targets: list[Target] = []
+    for intent in answer:
+        if isinstance(intent, Target):
+            targets.append(intent)
+        elif isinstance(intent, Order):
+            orders.append(intent)
+        else:
+            raise StrategyError(
+                f"decide answered a list that holds {_name(intent)}",
+                remedy="answer Order and Target values, or None",
+            )
+    return Decision(tuple(orders), tuple(targets))
+
+
+def _name(value: object) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text[:60]}{'…' if len(text) > 60 else ''}"
+
+
+def encode_order(order: Order) -> dict[str, Any]:
+    """The order's wire form; fields that are None are left out."""
+    return {name: value for name, value in order._asdict().items() if value is not None}
+
+
+def encode_decision(decision: Decision) -> dict[str, Any]:
+    """The decision's wire form.
+
+    Plain weights of distinct symbols become the mapping ``{"AAPL": 0.25}``; other targets a list of
+    objects with ``symbol``, ``weight`` or ``shares``, and ``tag``.
+    """
+    wire: dict[str, Any] = {}
+    if decision.orders:
+        wire["orders"] = [encode_order(order) for order in decision.orders]
+    if decision.targets:
+        weights = {target.symbol: target.weight for target in decision.targets}
+        plain = len(weights) == len(decision.targets) and all(
+            target.weight is not None and target.tag is None for target in decision.targets
+        )
+        wire["targets"] = (
+            # The order of a tape's targets is the order of submission, so the keys must keep it.
+            weights
+            if plain
+            else [
+                {name: value for name, value in target._asdict().items() if value is not None}
+                for target in decision.targets
+            ]
+        )
+    if decision.cancels:
+        wire["cancel"] = list(decision.cancels)
+    if decision.confidence is not None:
+        wire["confidence"] = decision.confidence
+    if decision.rationale is not None:
+        wire["rationale"] = decision.rationale
+    return wire
+
+
+_ordered_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def decision_text(decision: Decision) -> str:
+    """The decision's wire form as JSON text; targets keep their order of submission."""
+    return _ordered_encoder.encode(encode_decision(decision))
+
+
+def decode_decision(wire: object) -> Decision:
+    """The decision of a wire form, given as parsed JSON.
+
+    Shape alone is checked here: what the policy refuses (a quantity <= 0, an unknown side) is a
+    recorded rejection later. Raises ``InvalidTape`` with the field that is no such thing.
+    """
+    if not isinstance(wire, Mapping):
+        raise InvalidTape(f"a decision is a JSON object, not {_name(wire)}", field="decision")
+    unknown = sorted(set(wire) - DECISION_FIELDS)
+    if unknown:
+        raise InvalidTape(
+            f"unknown field {unknown[0]!r}",
+            field=unknown[0],
+            remedy=f"a decision has {', '.join(sorted(DECISION_FIELDS))}",
+        )
+    cancels = wire.get("cancel") or ()
+    if not isinstance(cancels, (list, tuple)) or not all(isinstance(tag, str) for tag in cancels):
+        raise InvalidTape("cancel is a list of order tags", field="cancel")
+    return Decision(
+        orders=tuple(_decode_order(order) for order in _list(wire, "orders")),
+        targets=_decode_targets(wire.get("targets")),
+        cancels=tuple(cancels),
+        confidence=_number(wire, "confidence"),
+        rationale=_text(wire, "rationale"),
+    )
+
+
+def _list(wire: Mapping[str, Any], name: str) -> list[Any]:
+    value = wire.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise InvalidTape(f"{name} is a list, not {_name(value)}", field=name)
+    return value
+
+
+def _decode_order(wire: object) -> Order:
+    if not isinstance(wire, Mapping):
+        raise InvalidTape(f"an order is a JSON object, not {_name(wire)}", field="orders")
+    unknown = sorted(set(wire) - ORDER_FIELDS)
+    if unknown:
+        raise InvalidTape(
+            f"an order has no field {unknown[0]!r}",
+            field=unknown[0],
+            remedy=f"it has {', '.join(Order._fields)}",
+        )
+    symbol, side, quantity = _text(wire, "symbol"), _text(wire, "side"), _number(wire, "quantity")
+    for name, value in (("symbol", symbol), ("side", side), ("quantity", quantity)):
+        if value is None:
+            raise InvalidTape(f"an order needs {name}", field=name)
+    assert symbol is not None
+    assert side is not None
+    assert quantity is not None
+    return Order(
+        symbol,
+        side,
+        quantity,
+        _text(wire, "quantity_type") or "shares",
+        _text(wire, "order_type") or "market",
+        _number(wire, "limit_price"),
+        _number(wire, "stop_price"),
+        _text(wire, "time_in_force") or "day",
+        _text(wire, "oco_group"),
+        _text(wire, "tag"),
+    )
+
+
+def _decode_targets(wire: object) -> tuple[Target, ...]:
+    if wire is None:
+        return ()
+    if isinstance(wire, Mapping):
+        return tuple(Target(str(symbol), _number(wire, symbol)) for symbol in wire)
+    if not isinstance(wire, list) or not all(isinstance(item, Mapping) for item in wire):
+        raise InvalidTape("targets is an object of weights by symbol", field="targets")
+    targets = tuple(
+        Target(
+            _text(item, "symbol") or "",
+            _number(item, "weight"),
+            _number(item, "shares"),
+            _text(item, "tag"),
+        )
+        for item in wire
+    )
+    for target in targets:
+        if (target.weight is None) == (target.shares is None):
+            raise InvalidTape("a target has a weight or shares, one of them", field="targets")
+    return targets
+
+
+def _number(wire: Mapping[str, Any], name: str) -> float | None:
+    value = wire.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidTape(f"{name} is a number, not {_name(value)}", field=name)
+    return value
+
+
+def _text(wire: Mapping[str, Any], name: str) -> str | None:
+    value = wire.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidTape(f"{name} is text, not {_name(value)}", field=name)
+    return value
