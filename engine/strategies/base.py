@@ -1,0 +1,303 @@
+"""What a strategy is, and what it may look at.
+
+A strategy is a class with ``decide``; its annotated class attributes are its parameters::
+
+    class Momentum(Strategy):
+        \"\"\"Hold the strongest few.\"\"\"
+
+        lookback: int = 20
+        top: int = 5
+
+        def decide(self, obs):
+            ...
+            return [Target(symbol, weight), Order.buy("AAPL", 10)]
+
+Nothing heavy is imported here: listing strategies must cost nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from engine.errors import InvalidParameter, UnknownParameter
+from engine.model import Bar, Portfolio
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ParameterValue = int | float | str | bool
+
+_TYPES: Mapping[str, type] = MappingProxyType(
+    {"int": int, "float": float, "str": str, "bool": bool}
+)
+_WORDS: Mapping[str, bool] = MappingProxyType(
+    {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
+)
+_NOUNS: Mapping[str, str] = MappingProxyType(
+    {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+)
+
+
+class Observation(Protocol):
+    """What ``decide`` sees at a step: bars 0 to ``step``, each complete, and nothing after.
+
+    ``stamp`` is ``ts`` in microseconds since the epoch. Asking for a later bar raises
+    ``LookaheadError``.
+    """
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def ts(self) -> datetime: ...
+    @property
+    def stamp(self) -> int: ...
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
+    @property
+    def portfolio(self) -> Portfolio: ...
+    @property
+    def rng(self) -> np.random.Generator: ...
+    @property
+    def params(self) -> Mapping[str, Any]: ...
+
+    def bar(self, symbol: str) -> Bar | None:
+        """The symbol's bar at this step, None where it has none."""
+
+    def history(self, field: str, n: int) -> NDArray[np.float64]:
+        """The last min(n, step + 1) values, oldest first: array [rows, symbols], NaN for no bar."""
+
+    def indicator(self, name: str, *parameters: float) -> NDArray[np.float64]:
+        """An indicator's present value for each symbol: array [symbols], NaN until it is warm."""
+
+
+class PanelView(Protocol):
+    """What ``prepare`` may read: the run's bars as arrays [steps, symbols], NaN where no bar is.
+
+    ``stamps`` are the grid's open stamps, int64 [steps], microseconds since the epoch. What
+    ``prepare`` derives must be causal: its value at a step follows from bars up to that step.
+    """
+
+    @property
+    def symbols(self) -> tuple[str, ...]: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def stamps(self) -> NDArray[np.int64]: ...
+    @property
+    def open(self) -> NDArray[np.float64]: ...
+    @property
+    def high(self) -> NDArray[np.float64]: ...
+    @property
+    def low(self) -> NDArray[np.float64]: ...
+    @property
+    def close(self) -> NDArray[np.float64]: ...
+    @property
+    def volume(self) -> NDArray[np.float64]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """One parameter of a strategy: ``type`` is int, float, str or bool; bounds are inclusive."""
+
+    name: str
+    type: str
+    default: ParameterValue
+    help: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def wanted(self) -> str:
+        """What a value must be, in words: ``a whole number >= 1``."""
+        noun = _NOUNS[self.type]
+        if self.minimum is not None and self.maximum is not None:
+            return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+        if self.minimum is not None:
+            return f"{noun} >= {self.minimum:g}"
+        return f"{noun} <= {self.maximum:g}" if self.maximum is not None else noun
+
+    def parse(self, value: object) -> ParameterValue:
+        """The value in the parameter's type; text, as from a command line, is converted.
+
+        Raises ``InvalidParameter`` for a value of another type, not finite, or out of bounds.
+        """
+        parsed = self._convert(value)
+        if (
+            parsed is None
+            or (isinstance(parsed, float) and not math.isfinite(parsed))
+            or (
+                not isinstance(parsed, str)
+                and (
+                    (self.minimum is not None and parsed < self.minimum)
+                    or (self.maximum is not None and parsed > self.maximum)
+                )
+            )
+        ):
+            raise InvalidParameter(
+                f"parameter {self.name}={value!s} is not {self.wanted}",
+                field=self.name,
+                remedy=f"give {self.wanted} (default {self.default})",
+            )
+        return parsed
+
+    def _convert(self, value: object) -> ParameterValue | None:
+        if isinstance(value, str):
+            return self._convert_text(value)
+        if self.type == "bool" or isinstance(value, bool):
+            return value if self.type == "bool" and isinstance(value, bool) else None
+        if self.type == "int":
+            return value if isinstance(value, int) else None
+        if self.type == "float" and isinstance(value, (int, float)):
+            try:
+                return float(value)
+            except OverflowError:
+                return None
+        return None
+
+    def _convert_text(self, text: str) -> ParameterValue | None:
+        if self.type == "str":
+            return text
+        if self.type == "bool":
+            return _WORDS.get(text.strip().lower())
+        try:
+            return int(text) if self.type == "int" else float(text)
+        except ValueError:
+            return None
+
+
+def parse_values(
+    parameters: tuple[ParameterInfo, ...], values: Mapping[str, object], owner: str
+) -> dict[str, ParameterValue]:
+    """Every parameter's value: those given, converted and checked, and the defaults of the rest.
+
+    Raises ``UnknownParameter`` naming what there is, ``InvalidParameter`` naming what would do.
+    """
+    known = {parameter.name: parameter for parameter in parameters}
+    for name in values:
+        if name not in known:
+            raise UnknownParameter(
+                f"{owner} has no parameter {name!r}",
+                field=name,
+                remedy=f"it has {', '.join(known)}" if known else "it has none",
+            )
+    return {
+        name: parameter.parse(values[name]) if name in values else parameter.default
+        for name, parameter in known.items()
+    }
+
+
+class Strategy(ABC):
+    """Base of every strategy.
+
+    A public class attribute annotated ``int``, ``float``, ``str`` or ``bool`` *with a default* is a
+    parameter: it shows up in forms, ``-p`` and sweeps, and is set on the instance before
+    ``__init__`` runs. Parameters are inherited; a docstring line ``name: text`` is their help, and
+    ``bounds`` may limit numbers: ``{"top": (1, None)}``. Annotations of other types, without a
+    default, or private are the strategy's own affair.
+
+    One instance serves one run. It may keep what it has seen in attributes; randomness comes from
+    ``obs.rng`` alone, so that a repeat gives the same decisions.
+    """
+
+    bounds: ClassVar[Mapping[str, tuple[float | None, float | None]]] = {}
+    parameters: ClassVar[tuple[ParameterInfo, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.parameters = _collect(cls)
+
+    def __init__(self, **params: object) -> None:
+        """Set parameters by name, checked; those not given keep what they are.
+
+        Raises ``UnknownParameter`` or ``InvalidParameter``.
+        """
+        if params:
+            known = parse_values(self.parameters, params, type(self).__name__)
+            for name in params:
+                setattr(self, name, known[name])
+
+    @classmethod
+    def make(cls, params: Mapping[str, object]) -> Strategy:
+        """A fresh instance; all parameters are set before its ``__init__`` runs, without arguments.
+
+        Raises ``UnknownParameter`` or ``InvalidParameter``, and whatever the class's own
+        ``__init__`` raises.
+        """
+        strategy = cls.__new__(cls)
+        for name, value in parse_values(cls.parameters, params, cls.__name__).items():
+            setattr(strategy, name, value)
+        strategy.__init__()  # type: ignore[misc]  # so that __init__ can derive from parameters
+        return strategy
+
+    def prepare(self, panel: PanelView) -> None:  # noqa: B027  # optional, hence not abstract
+        """Called once before the first step; ``panel`` is sealed afterwards."""
+
+    @abstractmethod
+    def decide(self, obs: Any) -> Any:
+        """Orders and targets for this step, or None to hold.
+
+        ``obs`` is an :class:`Observation`. The answer is None, one ``Order`` or ``Target``, an
+        iterable of both, or a ``Decision``; orders come before targets, each in the order given.
+        """
+
+
+def _collect(cls: type[Strategy]) -> tuple[ParameterInfo, ...]:
+    """The class's parameters, inherited ones first; raises ``TypeError`` for a default of another
+    type than its annotation, or bounds for what is no parameter."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if base is Strategy or not issubclass(base, Strategy):
+            continue
+        for name, annotation in inspect.get_annotations(base).items():
+            kind = (
+                annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+            )
+            if kind in _TYPES and not name.startswith("_") and hasattr(cls, name):
+                found[name] = kind
+    unbounded = sorted(set(cls.bounds) - set(found))
+    if unbounded:
+        raise TypeError(f"{cls.__name__}.bounds names {unbounded[0]!r}, which is no parameter")
+    return tuple(_parameter(cls, name, kind) for name, kind in found.items())
+
+
+def _help(cls: type[Strategy], name: str) -> str:
+    """What the docstring says of the parameter, in a line ``name: what it means``."""
+    for base in cls.__mro__:
+        found = re.search(rf"^[ \t]*{name}:[ \t]*(.+)$", base.__doc__ or "", re.MULTILINE)
+        if found and issubclass(base, Strategy):
+            return found[1].strip()
+    return ""
+
+
+def _parameter(cls: type[Strategy], name: str, kind: str) -> ParameterInfo:
+    default: object = getattr(cls, name)
+    minimum, maximum = cls.bounds.get(name, (None, None))
+    help_text = _help(cls, name)
+    declared = ParameterInfo(name, kind, "", help_text, minimum, maximum)
+    if isinstance(default, str) and kind != "str":
+        raise TypeError(f"{cls.__name__}.{name} is annotated {kind}, its default is {default!r}")
+    try:
+        value = declared.parse(default)
+    except InvalidParameter:
+        raise TypeError(
+            f"{cls.__name__}.{name}: its default {default!r} is not {declared.wanted}"
+        ) from None
+    return ParameterInfo(name, kind, value, help_text, minimum, maximum)
