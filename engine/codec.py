@@ -15,6 +15,7 @@ from engine.errors import InvalidTape, StrategyError
 from engine.model import HOLD, Decision, Order, Target
 
 ORDER_FIELDS = frozenset(Order._fields)
+NOT_FINITE = frozenset({"nan", "inf", "-inf"})
 DECISION_FIELDS = frozenset({"orders", "targets", "cancel", "confidence", "rationale"})
 
 _encoder = json.JSONEncoder(
@@ -85,8 +86,20 @@ def _name(value: object) -> str:
 
 
 def encode_order(order: Order) -> dict[str, Any]:
-    """The order's wire form; fields that are None are left out."""
-    return {name: value for name, value in order._asdict().items() if value is not None}
+    """The order's wire form; fields that are None are left out.
+
+    A number that JSON does not have becomes ``"nan"``, ``"inf"`` or ``"-inf"``: the policy rejects
+    such an order, and its record must be able to say what was asked.
+    """
+    return _without_none(order)
+
+
+def _without_none(intent: Order | Target) -> dict[str, Any]:
+    return {name: _writable(value) for name, value in intent._asdict().items() if value is not None}
+
+
+def _writable(value: Any) -> Any:
+    return str(float(value)) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def encode_decision(decision: Decision) -> dict[str, Any]:
@@ -105,23 +118,30 @@ def encode_decision(decision: Decision) -> dict[str, Any]:
         )
         wire["targets"] = (
             # The order of a tape's targets is the order of submission, so the keys must keep it.
-            weights
+            {symbol: _writable(weight) for symbol, weight in weights.items()}
             if plain
-            else [
-                {name: value for name, value in target._asdict().items() if value is not None}
-                for target in decision.targets
-            ]
+            else [_without_none(target) for target in decision.targets]
         )
     if decision.cancels:
         wire["cancel"] = list(decision.cancels)
     if decision.confidence is not None:
-        wire["confidence"] = decision.confidence
+        wire["confidence"] = _writable(decision.confidence)
     if decision.rationale is not None:
         wire["rationale"] = decision.rationale
     return wire
 
 
-_ordered_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def _plain(value: object) -> object:
+    """A numpy scalar that a strategy put into an order, as the plain value it stands for."""
+    item = getattr(value, "item", None)
+    if item is None:
+        raise TypeError(f"{_name(value)} cannot be recorded")
+    return item()
+
+
+_ordered_encoder = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
+)
 
 
 def decision_text(decision: Decision) -> str:
@@ -222,6 +242,8 @@ def _number(wire: Mapping[str, Any], name: str) -> float | None:
     value = wire.get(name)
     if value is None:
         return None
+    if isinstance(value, str) and value in NOT_FINITE:
+        return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidTape(f"{name} is a number, not {_name(value)}", field=name)
     return value

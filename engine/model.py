@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from engine.errors import InvalidOption
+
 Side = Literal["buy", "sell"]
 QuantityType = Literal["shares", "notional", "weight"]
 OrderType = Literal["market", "limit", "stop", "stop_limit"]
@@ -266,6 +268,25 @@ class Costs:
     sec: bool = True
     taf: bool = True
     slippage_bps: float = 1.0
+
+    @classmethod
+    def of(cls, profile: str) -> Costs:
+        """The named profile (policy M5): ``none``, ``us-equity``, or any of ``sec,taf``.
+
+        Raises ``InvalidOption`` for another name.
+        """
+        names = [name.strip() for name in profile.split(",")]
+        if names == ["us-equity"]:
+            return cls()
+        if names == ["none"]:
+            return cls("none", sec=False, taf=False, slippage_bps=0.0)
+        if names and set(names) <= {"sec", "taf"}:
+            return cls(profile, sec="sec" in names, taf="taf" in names, slippage_bps=0.0)
+        raise InvalidOption(
+            f"no cost profile {profile!r}",
+            field="costs",
+            remedy="one of none, us-equity, sec, taf, or sec,taf",
+        )
 
 
 @dataclass(frozen=True, slots=True)

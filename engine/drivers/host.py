@@ -1,0 +1,294 @@
+"""The host: a few engine threads that keep the active runs of this process moving.
+
+Runs share the threads in short, fair slices, so that a screen beside them stays quick. One more
+thread watches the ledger for commands from other processes and keeps the heartbeat. A thread that
+a strategy holds for long gets a substitute, so that it slows nobody else.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+
+from engine.drivers import commands
+from engine.drivers.strategy import decider
+from engine.errors import LeaseLost, LedgerError, StepdeckError
+from engine.model import RunRequest
+from engine.runs.commit import BATCH_SECONDS, BATCH_STEPS
+from engine.runs.lifecycle import Status
+from engine.runs.output import captured
+from engine.runs.recovery import recover
+from engine.runs.service import RunService
+from engine.runs.session import Session
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 0.05
+HEARTBEAT_SECONDS = 5.0
+STUCK_SECONDS = 2.0
+
+
+@dataclass(eq=False)
+class _Lane:
+    """One run's place in the host: how many steps fit a slice, and when its next step is due."""
+
+    session: Session
+    slice_steps: int = 16
+    due: float = 0.0
+    queued: bool = False
+
+
+class Host:
+    """Moves the runs of one service. ``slice_seconds`` is how long a run keeps a thread."""
+
+    def __init__(
+        self, service: RunService, *, threads: int = 2, slice_seconds: float = 0.02
+    ) -> None:
+        self.service = service
+        self._slice_seconds = slice_seconds
+        self._queue: deque[_Lane] = deque()
+        self._lanes: dict[str, _Lane] = {}
+        lock = threading.RLock()
+        self._wake = threading.Condition(lock)
+        self._quiet = threading.Condition(lock)
+        self._closing = False
+        self._stop_watching = threading.Event()
+        self._busy_since: dict[threading.Thread, float] = {}
+        self._baselines: deque[tuple[str, RunRequest]] = deque()
+        self._working = 0
+        service.ready = self.enqueue
+        for _ in range(threads):
+            self._hire()
+        self._watcher = threading.Thread(target=self._watch, name="stepdeck-watch", daemon=True)
+        self._watcher.start()
+
+    def enqueue(self, session: Session) -> None:
+        """Let ``session`` have its turns, if it can move."""
+        with self._wake:
+            lane = self._lanes.setdefault(session.run_id, _Lane(session))
+            if not lane.queued and not self._closing:
+                lane.queued = True
+                lane.due = 0.0
+                self._queue.append(lane)
+                self._wake.notify()
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Stop the threads. Runs are left as they are: the service interrupts or cancels them.
+
+        A thread inside a strategy's call is not waited for beyond ``timeout``; it is a daemon, and
+        what it still computes is fenced.
+        """
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        self._stop_watching.set()
+        clock = self.service.clock
+        until = clock.monotonic() + timeout
+        for thread in [*self._busy_since, self._watcher]:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, until - clock.monotonic()))
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Wait until nothing is queued, moving or waiting for its baseline; False if it was not."""
+        with self._quiet:
+            return self._quiet.wait_for(self._idle, timeout)
+
+    def _idle(self) -> bool:
+        return not (self._queue or self._working or self._baselines)
+
+    # -- engine threads -------------------------------------------------------------------------
+
+    def _hire(self) -> None:
+        thread = threading.Thread(target=self._work, name="stepdeck-engine", daemon=True)
+        self._busy_since[thread] = float("inf")
+        thread.start()
+
+    def _work(self) -> None:
+        me = threading.current_thread()
+        clock = self.service.clock
+        while (lane := self._next()) is not None:
+            self._busy_since[me] = clock.monotonic()
+            self._turn(lane)
+            with self._wake:
+                self._working -= 1
+                # Asked again here, under the lock that enqueue takes: a resume that came during
+                # the turn found the lane queued and left it to this line.
+                lane.queued = _can_move(lane.session) and not self._closing
+                if lane.queued:
+                    self._queue.append(lane)
+                    self._wake.notify()
+                elif lane.session.closed.is_set():
+                    self._lanes.pop(lane.session.run_id, None)
+                if self._idle():
+                    self._quiet.notify_all()
+                replaced = me not in self._busy_since
+                if not replaced:
+                    self._busy_since[me] = float("inf")
+            if replaced:
+                return
+        self._busy_since.pop(me, None)
+
+    def _next(self) -> _Lane | None:
+        """The lane whose turn it is, once one is due; None when the host closes."""
+        clock = self.service.clock
+        with self._wake:
+            while not self._closing:
+                now = clock.monotonic()
+                for _ in range(len(self._queue)):
+                    lane = self._queue.popleft()
+                    if lane.due <= now:
+                        self._working += 1
+                        return lane
+                    self._queue.append(lane)
+                if not self._queue and self._baselines:
+                    self._start_baseline()
+                    continue
+                soonest = min((lane.due for lane in self._queue), default=None)
+                self._wake.wait(None if soonest is None else soonest - now)
+        return None
+
+    def _turn(self, lane: _Lane) -> None:
+        """One slice of one run, or its start."""
+        session = lane.session
+        try:
+            if session.progress is None and session.status in (Status.CREATED, Status.LOADING):
+                self._start(session)
+            elif session.decide is not None:
+                self._slice(lane)
+        except LeaseLost as error:
+            log.warning("%s", error)
+            self.service.drop(session)
+        except LedgerError as error:
+            # The run is not at fault: it is left for whoever can write to the ledger again.
+            log.warning("run %s stopped: %s", session.run_id, error)
+            self.service.drop(session)
+        except Exception as error:  # one run's failure is kept, shown, and isolated
+            log.exception("run %s failed", session.run_id)
+            self.service.fail(session, StepdeckError(f"{type(error).__name__}: {error}"))
+        if session.closed.is_set():
+            self._queue_baseline(session)
+
+    def _start(self, session: Session) -> None:
+        self.service.load(session)
+        if session.progress is None:
+            return
+        try:
+            with captured(session.output):
+                session.decide = decider(session)
+        except StepdeckError as error:
+            self.service.fail(session, error)
+            return
+        self.service.begin(session)
+
+    def _slice(self, lane: _Lane) -> None:
+        session, clock = lane.session, self.service.clock
+        if session.claimed:
+            lane.due = clock.monotonic() + 0.001
+            return
+        with session.lock:
+            if session.closed.is_set() or session.status is not Status.RUNNING:
+                return
+            began = clock.monotonic()
+            speed = session.speed
+            steps = 1 if speed is not None and speed < 100 else lane.slice_steps
+            if speed is not None and speed >= 100:
+                steps = max(1, min(steps, int(speed * BATCH_SECONDS)))
+            made = self.service.advance(session, steps)
+            took = clock.monotonic() - began
+            if speed is not None:
+                lane.due = max(lane.due, began - BATCH_SECONDS) + made / speed
+                self._flush_slow(session)
+            elif made:
+                fitting = int(made * self._slice_seconds / max(took, 1e-6))
+                lane.slice_steps = max(1, min(fitting, 4 * lane.slice_steps, BATCH_STEPS))
+
+    def _flush_slow(self, session: Session) -> None:
+        """A run slower than its batches commits each step, or its row would lag behind it."""
+        speed = session.speed
+        if speed is not None and speed * BATCH_SECONDS <= 1 and not session.closed.is_set():
+            self.service.committer.flush(session, wait=False)
+
+    # -- baselines ------------------------------------------------------------------------------
+
+    def _queue_baseline(self, session: Session) -> None:
+        """A completed run's baseline is computed after its result has been published."""
+        request = session.request
+        if (
+            session.status is Status.COMPLETED
+            and request.baselines
+            and session.baseline_of is None
+            and request.strategy != "buy_and_hold"
+        ):
+            baseline = replace(
+                request,
+                strategy="buy_and_hold",
+                params={},
+                name="buy and hold",
+                tags=("baseline",),
+                agent_id=None,
+                speed=None,
+                paused=False,
+                baselines=False,
+            )
+            with self._wake:
+                self._baselines.append((session.run_id, baseline))
+                self._wake.notify()
+
+    def _start_baseline(self) -> None:
+        run_id, request = self._baselines.popleft()
+        try:
+            session = self.service.create(request, baseline_of=run_id)
+        except StepdeckError as error:
+            log.warning("no baseline for run %s: %s", run_id, error)
+            return
+        lane = self._lanes.setdefault(session.run_id, _Lane(session, queued=True))
+        self._queue.append(lane)
+
+    # -- the watcher ----------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Commands from other processes, the heartbeat, stuck threads, and the reaper's pass."""
+        service = self.service
+        clock = service.clock
+        now = clock.monotonic()
+        beat, reap, beats = now, now + service.limits.reaper_interval_seconds, 0
+        with service.ledger.reader() as reader:
+            seen = -1
+            while not self._stop_watching.wait(WATCH_SECONDS):
+                now = clock.monotonic()
+                try:
+                    version = reader.data_version()
+                    if version != seen:
+                        seen = version
+                        commands.answer_pending(service, reader)
+                    if now >= beat:
+                        beat, beats = now + HEARTBEAT_SECONDS, beats + 1
+                        service.beat(beats)
+                    if now >= reap:
+                        reap = now + service.limits.reaper_interval_seconds
+                        recover(service.ledger, service.instance, clock)
+                except LedgerError as error:
+                    log.warning("watcher: %s", error)
+                self._replace_stuck(now)
+
+    def _replace_stuck(self, now: float) -> None:
+        with self._wake:
+            stuck = [
+                thread
+                for thread, since in self._busy_since.items()
+                if now - since > STUCK_SECONDS and self._queue
+            ]
+            for thread in stuck:
+                del self._busy_since[thread]
+        for _ in stuck:
+            self._hire()
+
+
+def _can_move(session: Session) -> bool:
+    return (
+        session.status is Status.RUNNING
+        and session.decide is not None
+        and not session.closed.is_set()
+    )

@@ -1,0 +1,174 @@
+"""From computed steps to committed rows: batches of a run, in order, fenced by its lease.
+
+Nothing that waits here is shown, answered or announced. A batch that does not land means that the
+lease is lost: the session is closed and writes nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from engine import codec
+from engine.errors import LeaseLost
+from engine.model import Decision, stamp_text
+from engine.runs.clock import Clock, wall_text
+from engine.runs.lifecycle import Trigger, sources, target
+from engine.runs.session import Session
+from engine.sim.simulation import StepResult
+from engine.store import writes
+from engine.store.ledger import Ledger
+
+# A batch is committed when it is this old or this long, whichever comes first.
+BATCH_SECONDS = 0.05
+BATCH_STEPS = 5_000
+# How many batches of one run may wait for the writer before its engine thread does.
+MAX_IN_FLIGHT = 4
+
+
+class Committer:
+    """Writes a session's results through the ledger's one writer."""
+
+    def __init__(self, ledger: Ledger, owner: str, clock: Clock) -> None:
+        self._ledger = ledger
+        self._owner = owner
+        self._clock = clock
+
+    def add(
+        self,
+        session: Session,
+        result: StepResult,
+        source: str,
+        *,
+        always: tuple[int, Decision] | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Let ``result`` wait for the next batch. ``always`` records a hold that somebody chose."""
+        if not session.unwritten:
+            session.unwritten_since = self._clock.monotonic()
+        rows = _step_rows(session, result, source, always, key, wall_text(self._clock))
+        session.unwritten.append((result, rows))
+
+    def due(self, session: Session) -> bool:
+        """Whether the batch is old or long enough to be committed."""
+        return bool(session.unwritten) and (
+            self._clock.monotonic() - session.unwritten_since >= BATCH_SECONDS
+            or sum(len(result.equity) for result, _ in session.unwritten) >= BATCH_STEPS
+        )
+
+    def flush(self, session: Session, *, wait: bool) -> None:
+        """Commit what waits; with ``wait`` until it is durable. Raises ``LeaseLost``."""
+        append = self._take_batch(session)
+        if append is not None:
+            session.in_flight.append(self._ledger.submit(lambda conn: writes.append(conn, append)))
+        while session.in_flight and (
+            wait or len(session.in_flight) > MAX_IN_FLIGHT or session.in_flight[0].done()
+        ):
+            self._landed(session, session.in_flight.popleft())
+
+    def move(
+        self,
+        session: Session,
+        trigger: Trigger,
+        *,
+        reason: str | None = None,
+        columns: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Commit what waits and change the status, in one transaction. Raises ``LeaseLost``."""
+        append = self._take_batch(session)
+        at = wall_text(self._clock)
+
+        def write(conn: writes.Connection) -> bool:
+            if append is not None and not writes.append(conn, append):
+                return False
+            return writes.transition(
+                conn,
+                session.run_id,
+                sources=sources(trigger),
+                to=target(trigger),
+                owner=self._owner,
+                epoch=session.epoch,
+                reason=reason,
+                at=at,
+                columns=columns or {},
+            )
+
+        session.in_flight.append(self._ledger.submit(write))
+        self.flush(session, wait=True)
+        session.status = target(trigger)
+
+    def _landed(self, session: Session, future: Future[bool]) -> None:
+        if not future.result():
+            session.closed.set()
+            raise LeaseLost(
+                f"run {session.run_id} is no longer this process's to write", field="run"
+            )
+
+    def _take_batch(self, session: Session) -> writes.Append | None:
+        if not session.unwritten:
+            return None
+        progress = session.progress
+        assert progress is not None
+        result = StepResult.join([result for result, _ in session.unwritten])
+        rows = [row for _, rows in session.unwritten for row in rows]
+        session.unwritten.clear()
+        panel = progress.simulation.panel
+        last = result.first + len(result.equity)
+        tally = progress.tally
+        return writes.Append(
+            run_id=session.run_id,
+            run_key=session.run_key,
+            owner=self._owner,
+            epoch=session.epoch,
+            first=result.first,
+            stamps=panel.stamps[result.first : last],
+            equity=result.equity,
+            cash=result.cash,
+            orders=[record for _, record in result.orders],
+            fills=result.fills,
+            cash_flows=result.cash_flows,
+            steps=rows,
+            holdings=progress.holdings(),
+            digest=progress.digest,
+            at=wall_text(self._clock),
+            columns={
+                "equity": progress.equity,
+                "cash": progress.state.cash,
+                **tally.columns(),
+            },
+        )
+
+
+def _step_rows(
+    session: Session,
+    result: StepResult,
+    source: str,
+    always: tuple[int, Decision] | None,
+    key: str | None,
+    at: str,
+) -> list[writes.StepRow]:
+    """Rows of ``steps``: one for every decision that asked for something or that somebody made."""
+    decisions = result.decisions or (() if always is None else (always,))
+    if not decisions:
+        return []
+    stamps = session.simulation.panel.stamps
+    placed: dict[int, list[str]] = {}
+    for _, record in result.orders:
+        ids = placed.setdefault(record.step_index, [])
+        if record.order_id not in ids:
+            ids.append(record.order_id)
+    return [
+        writes.StepRow(
+            step_index=step,
+            step_id=f"{session.run_id}.{session.rewind_count}.{step}",
+            ts=stamp_text(int(stamps[step])),
+            status="completed",
+            decision_source=source,
+            idempotency_key=key,
+            decision=codec.decision_text(decision),
+            result=codec.dumps({"orders": placed.get(step, [])}),
+            decided_at=at,
+        )
+        for step, decision in decisions
+    ]

@@ -1,0 +1,51 @@
+"""A run's request as the ``config`` column, and back, so that any process can take the run up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Any
+
+from engine import codec
+from engine.model import Costs, Rules, RunRequest
+
+# What a run is called, how fast it goes and who watches it do not change its result.
+_NOT_IN_HASH = frozenset({"name", "tags", "agent_id", "speed", "paused", "baselines"})
+
+
+def encode_request(request: RunRequest) -> dict[str, Any]:
+    """The request as plain JSON values; every field is there, so the rules in force are in it."""
+    config = asdict(request)
+    for name in ("start", "end"):
+        value = config[name]
+        config[name] = value.isoformat() if value is not None else None
+    config["params"] = dict(request.params)
+    config["symbols"] = list(request.symbols) if request.symbols is not None else None
+    config["tags"] = list(request.tags)
+    return config
+
+
+def decode_request(config: Mapping[str, Any]) -> RunRequest:
+    """The request of a ``config`` column; what an older version did not write gets its default."""
+    values = {
+        field.name: config[field.name] for field in fields(RunRequest) if field.name in config
+    }
+    for name in ("start", "end"):
+        if values.get(name) is not None:
+            values[name] = date.fromisoformat(values[name])
+    if values.get("symbols") is not None:
+        values["symbols"] = tuple(values["symbols"])
+    values["tags"] = tuple(values.get("tags") or ())
+    rules = dict(values.get("rules") or {})
+    rules["costs"] = Costs(**(rules.get("costs") or {}))
+    values["rules"] = Rules(**rules)
+    return RunRequest(**values)
+
+
+def config_hash(request: RunRequest) -> str:
+    """SHA-256 over everything in the request that the result depends on."""
+    config = encode_request(request)
+    kept = {name: value for name, value in config.items() if name not in _NOT_IN_HASH}
+    return hashlib.sha256(codec.dumps(kept).encode()).hexdigest()

@@ -1,0 +1,96 @@
+"""A request checked before it becomes a run: whatever is wrong is refused while no row exists."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from engine import market
+from engine.errors import InvalidOption
+from engine.market import BarSource
+from engine.model import Driver, Rules, RunRequest
+from engine.strategies import registry
+
+FILL_RULES = ("next_open", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that was found good, and what the finding brought to light.
+
+    ``request`` names its symbols, timeframe and typed parameters.
+    """
+
+    request: RunRequest
+    source: BarSource
+    loaded: registry.LoadedStrategy
+
+    @property
+    def driver(self) -> Driver:
+        """Who decides."""
+        return self.loaded.info.driver
+
+
+def prepare(
+    request: RunRequest,
+    *,
+    loaded: registry.LoadedStrategy | None = None,
+    source: BarSource | None = None,
+) -> Prepared:
+    """Check ``request`` against its strategy, its source and the rules' ranges.
+
+    ``loaded`` and ``source`` stand in for what the request names where the caller has them at
+    hand, as a notebook does. Raises ``InputError`` of the kind that names the field.
+    """
+    check_rules(request.rules)
+    if request.speed is not None and not 0 < request.speed < math.inf:
+        raise InvalidOption(
+            f"speed is {request.speed:g} steps a second",
+            field="speed",
+            remedy="give a number above 0, or leave it out for full speed",
+        )
+    if request.start and request.end and request.start > request.end:
+        raise InvalidOption(
+            f"start {request.start} is after end {request.end}",
+            field="start",
+            remedy="give a start on or before the end",
+        )
+    loaded = loaded or registry.load(request.strategy)
+    params = registry.parse_params(loaded.info, request.params)
+    source = source or market.resolve(request)
+    request = replace(request, params=params, symbols=source.symbols, timeframe=source.timeframe)
+    return Prepared(request, source, loaded)
+
+
+def check_rules(rules: Rules) -> None:
+    """Raise ``InvalidOption`` for a rule outside its range."""
+    costs = rules.costs
+    _require(rules.cash > 0, "cash", rules.cash, "an amount above 0")
+    _require(rules.lot > 0, "lot", rules.lot, "a size above 0, such as 1 or 1e-9")
+    if rules.fill not in FILL_RULES:
+        raise InvalidOption(
+            f"fill is {rules.fill!r}", field="fill", remedy=f"one of {', '.join(FILL_RULES)}"
+        )
+    for name, value in (
+        ("commission-min", costs.commission_min),
+        ("commission-per-share", costs.commission_per_share),
+        ("commission-pct", costs.commission_pct),
+        ("slippage-bps", costs.slippage_bps),
+    ):
+        _require(value >= 0, name, value, "0 or more")
+    _require(costs.slippage_bps < 10_000, "slippage-bps", costs.slippage_bps, "less than 10000")
+    if rules.participation is not None:
+        _require(
+            0 < rules.participation <= 1,
+            "participation",
+            rules.participation,
+            "a share of the bar's volume above 0 and up to 1",
+        )
+    _require(rules.max_leverage >= 1, "max-leverage", rules.max_leverage, "1 or more")
+    _require(rules.risk_free > -1, "risk-free", rules.risk_free, "a yearly rate such as 0.04")
+    _require(0 <= rules.seed < 2**63, "seed", rules.seed, "a whole number from 0")
+
+
+def _require(holds: bool, field: str, value: float, remedy: str) -> None:
+    if not holds or not math.isfinite(value):
+        raise InvalidOption(f"{field} is {value:g}", field=field, remedy=f"give {remedy}")

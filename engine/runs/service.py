@@ -1,0 +1,576 @@
+"""The run service: the one door through which every run is made, moved and ended.
+
+A strategy's loop, a key press and a request from another process all come through here. The
+service starts no threads: its host moves the runs. What it answers is what the ledger holds.
+"""
+
+from __future__ import annotations
+
+import platform
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from engine import codec
+from engine.errors import (
+    InvalidOption,
+    LeaseLost,
+    MarketDataInvalid,
+    MarketDataUnavailable,
+    RunNotActive,
+    RunNotResumable,
+    StepAlreadyFinalized,
+    StepdeckError,
+    StepNotActive,
+    StrategyChanged,
+    TooManyActiveRuns,
+)
+from engine.market import BarSource
+from engine.model import Decision, RunRecord, RunRequest
+from engine.runs import config, replay
+from engine.runs.clock import Clock, SystemClock, wall_text
+from engine.runs.commit import Committer
+from engine.runs.instance import Instance, is_alive
+from engine.runs.lifecycle import (
+    ACTIVE,
+    MOVING,
+    TERMINAL,
+    EndReason,
+    Status,
+    Trigger,
+    after,
+    sources,
+    target,
+)
+from engine.runs.limits import Limits
+from engine.runs.output import RunOutput, captured, log_path
+from engine.runs.panels import panel_of
+from engine.runs.requests import prepare
+from engine.runs.session import Progress, Session
+from engine.sim.observation import Observation
+from engine.sim.simulation import Simulation
+from engine.store import writes
+from engine.store.ledger import Ledger
+from engine.strategies.registry import LoadedStrategy
+from engine.version import __version__
+
+# How long a cancel waits for the step in progress before it is committed over the step's head.
+CANCEL_PATIENCE_SECONDS = 0.2
+
+
+class RunService:
+    """Creates, loads, moves and ends runs in one ledger, as one owner.
+
+    ``ready`` is called with every session that has become able to move; the host sets it.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        instance: Instance,
+        *,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        surface: str = "python",
+    ) -> None:
+        self.ledger = ledger
+        self.instance = instance
+        self.limits = limits or Limits()
+        self.clock = clock or SystemClock()
+        self.surface = surface
+        self.sessions: dict[str, Session] = {}
+        self.ready: Callable[[Session], None] = lambda _session: None
+        self.committer = Committer(ledger, instance.id, self.clock)
+
+    # -- making a run ---------------------------------------------------------------------------
+
+    def create(
+        self,
+        request: RunRequest,
+        *,
+        baseline_of: str | None = None,
+        loaded: LoadedStrategy | None = None,
+        source: BarSource | None = None,
+    ) -> Session:
+        """Check ``request`` and give it a row; the run waits as ``created`` for its host.
+
+        ``loaded`` and ``source`` stand in for what the request names. Raises ``InputError`` of a
+        kind for a request that is refused, ``TooManyActiveRuns`` at a cap; in both cases there is
+        no row.
+        """
+        prepared = prepare(request, loaded=loaded, source=source)
+        request = prepared.request
+        run_id = uuid.uuid4().hex[:12]
+        metadata = {
+            "surface": self.surface,
+            "engine_version": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        }
+        at = wall_text(self.clock)
+        columns = {
+            "run_id": run_id,
+            "name": request.name,
+            "tags": list(request.tags),
+            "agent_id": request.agent_id,
+            "strategy": request.strategy,
+            "driver": prepared.driver,
+            "status": Status.CREATED,
+            "source": request.source,
+            "timeframe": request.timeframe,
+            "symbols": list(request.symbols or ()),
+            "start": request.start.isoformat() if request.start else None,
+            "end": request.end.isoformat() if request.end else None,
+            "config": config.encode_request(request),
+            "initial_cash": request.rules.cash,
+            "metadata": metadata,
+            "baseline_of": baseline_of,
+            "owner_instance": self.instance.id,
+            "lease_epoch": 1,
+            "created_at": at,
+            "updated_at": at,
+            "config_hash": config.config_hash(request),
+            "strategy_hash": prepared.loaded.source_hash,
+            "engine_version": __version__,
+        }
+
+        def insert(conn: writes.Connection) -> int:
+            if baseline_of is None:
+                self._refuse_past_caps(conn, request.agent_id)
+            return writes.insert_run(conn, columns)
+
+        run_key = self.ledger.write(insert)
+        session = Session(
+            run_id,
+            run_key,
+            1,
+            prepared,
+            RunOutput(log_path(self.ledger.path, run_id)),
+            metadata,
+            Status.CREATED,
+            baseline_of=baseline_of,
+            start_paused=request.paused,
+            speed=request.speed,
+        )
+        self.sessions[run_id] = session
+        return session
+
+    def _refuse_past_caps(self, conn: writes.Connection, agent_id: str | None) -> None:
+        """Inside the inserting transaction, so that no two surfaces can race past a cap."""
+        limits = self.limits
+        caps = [("", limits.max_active_runs, None)]
+        if agent_id is not None:
+            caps.append((f" of agent {agent_id}", limits.max_active_runs_per_agent, agent_id))
+        for whose, limit, agent in caps:
+            active = writes.count_active(conn, agent)
+            if limit and active >= limit:
+                raise TooManyActiveRuns(
+                    f"{active} runs{whose} are active and the limit is {limit}",
+                    field="agent" if agent else None,
+                    remedy="cancel one, or wait until one ends",
+                )
+
+    def load(self, session: Session) -> None:
+        """Read the run's bars; afterwards ``session.progress`` is set, unless the run is closed.
+
+        Market data that is missing or wrong fails a new run and leaves a resumed one interrupted,
+        with the reason in its row; nothing is raised for that. The session is not held while bars
+        are read, so a cancel does not wait for them, and what is read after it is dropped.
+        """
+        with session.claim():
+            if session.closed.is_set():
+                return
+            if session.status is Status.CREATED:
+                self._move(session, Trigger.LOAD)
+        try:
+            bars = session.prepared.source.load(cancelled=session.closed.is_set)
+            panel = panel_of(bars)
+            simulation = Simulation(panel, session.request.rules, session.request.params)
+        except StepdeckError as error:
+            self.fail(session, error)
+            return
+        with session.claim():
+            if not session.closed.is_set():
+                session.bars = bars
+                session.progress = Progress(simulation)
+                session.metadata["bars"] = dict(panel.provenance)
+
+    def begin(self, session: Session) -> None:
+        """Start a loaded run, whose ``decide`` the driver has set.
+
+        A resumed run is replayed first; a new one settles what comes before its first decision.
+        """
+        with session.claim():
+            progress = session.progress
+            if session.closed.is_set() or progress is None:
+                return
+            simulation = progress.simulation
+            columns: dict[str, Any] = {
+                "total_steps": simulation.total_steps,
+                "bars_hash": simulation.panel.content_hash,
+                "metadata": session.metadata,
+            }
+            if session.log is None or session.log.settled == 0:
+                columns["started_at"] = wall_text(self.clock)
+            try:
+                if session.log is not None:
+                    with captured(session.output):
+                        replay.replay(session, session.log)
+            except StepdeckError as error:
+                self.fail(session, error)
+                return
+            trigger = Trigger.START_PAUSED if session.start_paused else Trigger.START
+            self._move(session, trigger, columns=columns)
+            session.log = None
+            if progress.state.settled == 0:
+                state, result = simulation.start(progress.state)
+                progress.take(state, result)
+                self.committer.add(session, result, session.prepared.driver)
+                self.committer.flush(session, wait=True)
+        self.ready(session)
+
+    # -- moving it ------------------------------------------------------------------------------
+
+    def advance(self, session: Session, steps: int) -> int:
+        """Let the run's own driver make up to ``steps`` decisions; return how many it made.
+
+        Called by the host while it holds the session. What is computed waits for the next batch;
+        the end of the data, ruin and a fault of the strategy end the run.
+        """
+        progress, decide = session.progress, session.decide
+        assert progress is not None
+        assert decide is not None
+        before = progress.state.decided
+        with captured(session.output):
+            advanced = progress.simulation.advance(progress.state, decide, before + steps)
+        progress.take(advanced.state, advanced.result)
+        self.committer.add(session, advanced.result, session.prepared.driver)
+        made = progress.state.decided - before
+        if advanced.fault is not None:
+            self.fail(session, advanced.fault)
+        elif progress.state.done:
+            self._complete(session)
+        elif self.committer.due(session):
+            self.committer.flush(session, wait=False)
+        return made
+
+    def submit(
+        self, run_id: str, step: int, decision: Decision, *, key: str | None = None
+    ) -> RunRecord:
+        """Make the decision that is due at ``step`` by hand; durable when this returns.
+
+        Raises ``StepAlreadyFinalized`` or ``StepNotActive`` for another step than the one that is
+        due, ``RunNotActive`` for a run that does not move in this process.
+        """
+        session = self._moving(run_id)
+        with session.claim():
+            progress = self._progress(session)
+            if self._answered(session, step, progress.state.decided, decision, key):
+                return self.record(run_id)
+            state, result = progress.simulation.step(progress.state, decision)
+            progress.take(state, result)
+            self.committer.add(session, result, "manual", always=(step, decision), key=key)
+            if state.done:
+                self._complete(session)
+            else:
+                self.committer.flush(session, wait=True)
+        return self.record(run_id)
+
+    def _answered(
+        self, session: Session, step: int, due: int, decision: Decision, key: str | None
+    ) -> bool:
+        """Whether this very decision is in the ledger already, so that a repeat changes nothing."""
+        if step == due:
+            return False
+        if step > due:
+            raise StepNotActive(
+                f"step {step} is not open yet", field="step", remedy=f"step {due} is due"
+            )
+        with self.ledger.reader() as reader:
+            stored = reader.step(session.run_id, step)
+        said = stored.decision if stored is not None else "{}"
+        same_key = stored is not None and key is not None and stored.idempotency_key == key
+        if same_key and said == codec.decision_text(decision):
+            return True
+        raise StepAlreadyFinalized(
+            f"step {step} was decided already: {said}", field="step", remedy=f"step {due} is due"
+        )
+
+    def step(self, run_id: str, count: int = 1) -> RunRecord:
+        """Make ``count`` decisions now and commit them: a strategy decides, a person's run holds.
+
+        A running strategy is paused first, so that what follows is by hand.
+        """
+        if count < 1:
+            raise InvalidOption(
+                f"cannot step {count} steps", field="count", remedy="give 1 or more"
+            )
+        session = self._moving(run_id)
+        with session.claim():
+            progress = self._progress(session)
+            if session.decide is None:
+                for _ in range(count):
+                    if session.closed.is_set():
+                        break
+                    self.submit(run_id, progress.state.decided, Decision())
+                return self.record(run_id)
+            if session.status is Status.RUNNING:
+                self._move(session, Trigger.PAUSE)
+            self.advance(session, count)
+            if not session.closed.is_set():
+                self.committer.flush(session, wait=True)
+        return self.record(run_id)
+
+    def observe(self, run_id: str) -> Observation:
+        """What the decision that is due may see."""
+        session = self._moving(run_id)
+        with session.claim():
+            progress = self._progress(session)
+            return progress.simulation.observe(progress.state)
+
+    def pause(self, run_id: str) -> RunRecord:
+        """Hold the run after the step in progress. Pausing a paused run changes nothing."""
+        session = self._moving(run_id)
+        with session.claim():
+            if session.status is Status.RUNNING:
+                self._move(session, Trigger.PAUSE)
+        return self.record(run_id)
+
+    def resume(self, run_id: str) -> RunRecord:
+        """Let a paused run move again. Resuming a running run changes nothing."""
+        session = self._moving(run_id)
+        with session.claim():
+            if session.status is Status.PAUSED:
+                self._move(session, Trigger.RESUME)
+        self.ready(session)
+        return self.record(run_id)
+
+    def set_speed(self, run_id: str, speed: float | None) -> RunRecord:
+        """Limit the run to ``speed`` steps a second; None lifts the limit."""
+        if speed is not None and not 0 < speed < float("inf"):
+            raise InvalidOption(
+                f"speed is {speed:g} steps a second", field="speed", remedy="give more than 0"
+            )
+        session = self._moving(run_id)
+        session.speed = speed
+        self.ready(session)
+        return self.record(run_id)
+
+    def cancel(self, run_id: str) -> RunRecord:
+        """End the run as cancelled, if it has not ended; the answer is its true state.
+
+        What was computed before is committed first. A strategy that does not return within
+        ``CANCEL_PATIENCE_SECONDS`` is not waited for: the run is cancelled over its head, and what
+        it still answers is fenced. A finished run keeps its result.
+        """
+        session = self.sessions.get(run_id)
+        if session is not None:
+            with session.claim(CANCEL_PATIENCE_SECONDS) as held:
+                if session.closed.is_set():
+                    pass
+                elif held:
+                    self._close(session, Trigger.CANCEL, reason=EndReason.CANCELLED_BY_USER)
+                else:
+                    self._cancel_row(run_id, self.instance.id, session.epoch)
+                    self.drop(session)
+            return self.record(run_id)
+        record = self.record(run_id)
+        abandoned = record.status in ACTIVE and not self.owner_alive(record)
+        if record.status == Status.INTERRUPTED or abandoned:
+            self._cancel_row(run_id, record.owner_instance, record.lease_epoch)
+            record = self.record(run_id)
+        return record
+
+    def _cancel_row(self, run_id: str, owner: str | None, epoch: int) -> None:
+        at = wall_text(self.clock)
+        self.ledger.write(
+            lambda conn: writes.transition(
+                conn,
+                run_id,
+                sources=sources(Trigger.CANCEL),
+                to=target(Trigger.CANCEL),
+                owner=owner,
+                epoch=epoch,
+                reason=EndReason.CANCELLED_BY_USER,
+                at=at,
+                columns={"end_reason": EndReason.CANCELLED_BY_USER, "finished_at": at},
+            )
+        )
+
+    # -- ending it ------------------------------------------------------------------------------
+
+    def fail(self, session: Session, error: StepdeckError) -> None:
+        """End the run for ``error``, after what was settled before it has been committed.
+
+        A run that was being taken up again is left interrupted instead, as it was.
+        """
+        with session.claim():
+            if session.closed.is_set():
+                return
+            if session.log is not None:
+                self._close(session, Trigger.INTERRUPT, reason=error.code, error=error)
+            else:
+                self._close(session, Trigger.FAIL, reason=_end_reason(error), error=error)
+
+    def interrupt(self, session: Session, reason: str = "owner_left") -> None:
+        """Leave the run where it is, for anybody to take up."""
+        with session.claim():
+            if not session.closed.is_set():
+                self._close(session, Trigger.INTERRUPT, reason=reason)
+
+    def _complete(self, session: Session) -> None:
+        ended = session.progress.state.ended if session.progress is not None else None
+        self._close(session, Trigger.COMPLETE, reason=ended or EndReason.END_OF_DATA)
+
+    def _close(
+        self,
+        session: Session,
+        trigger: Trigger,
+        *,
+        reason: str,
+        error: StepdeckError | None = None,
+    ) -> None:
+        """Commit what waits, move the row to where the run ends for this process, and let go."""
+        columns: dict[str, Any] = {}
+        if error is not None:
+            session.error = error
+            columns |= {"error_code": error.code, "error_message": str(error)}
+        if target(trigger) in TERMINAL:
+            columns |= {"end_reason": reason, "finished_at": wall_text(self.clock)}
+            if session.progress is not None and session.progress.state.settled:
+                columns |= session.progress.final_columns()
+        try:
+            self._move(session, trigger, reason=reason, columns=columns)
+        finally:
+            self.drop(session)
+
+    def drop(self, session: Session) -> None:
+        """Forget the session; its row, if it is still ours, is left as it is."""
+        session.closed.set()
+        self.sessions.pop(session.run_id, None)
+
+    def _move(
+        self,
+        session: Session,
+        trigger: Trigger,
+        *,
+        reason: str | None = None,
+        columns: Mapping[str, Any] | None = None,
+    ) -> None:
+        after(session.status, trigger)
+        try:
+            self.committer.move(session, trigger, reason=reason, columns=columns)
+        except LeaseLost:
+            self.drop(session)
+            raise
+
+    # -- taking one up --------------------------------------------------------------------------
+
+    def take_up(self, run_id: str, *, play: bool | None = None) -> Session:
+        """Adopt an interrupted run; its host loads, replays and goes on with it.
+
+        It comes back as it was, paused or running, unless ``play`` says otherwise. Raises
+        ``RunNotResumable`` for a run that is not interrupted, ``StrategyChanged`` or an
+        ``InputError`` for one whose strategy or source is not what it was, ``TooManyActiveRuns``
+        at a cap; the run is then left as it was.
+        """
+        record = self.record(run_id)
+        if record.status != Status.INTERRUPTED:
+            raise RunNotResumable(f"run {run_id} is {record.status}, not interrupted", field="run")
+        prepared = prepare(config.decode_request(record.config))
+        if prepared.loaded.source_hash != record.strategy_hash:
+            raise StrategyChanged(
+                f"the source of {record.strategy} is not what the run began with",
+                field="strategy",
+                remedy=f"put back the file with hash {(record.strategy_hash or '')[:12]}, or start "
+                "a new run",
+            )
+        with self.ledger.reader() as reader:
+            log = replay.read_log(reader, record)
+            was_paused = reader.status_before(run_id) == Status.PAUSED
+            run_key = reader.run_key(run_id)
+
+        def adopt(conn: writes.Connection) -> int | None:
+            if record.baseline_of is None:
+                self._refuse_past_caps(conn, record.agent_id)
+            return writes.adopt(
+                conn,
+                run_id,
+                new_owner=self.instance.id,
+                old_owner=record.owner_instance,
+                old_epoch=record.lease_epoch,
+                sources=sources(Trigger.ADOPT),
+                to=target(Trigger.ADOPT),
+                reason="resumed",
+                at=wall_text(self.clock),
+                columns={"error_code": None, "error_message": None},
+            )
+
+        epoch = self.ledger.write(adopt)
+        if epoch is None:
+            raise RunNotResumable(f"run {run_id} was taken up by somebody else", field="run")
+        request = prepared.request
+        session = Session(
+            run_id,
+            run_key,
+            epoch,
+            prepared,
+            RunOutput(log_path(self.ledger.path, run_id)),
+            dict(record.metadata),
+            Status.LOADING,
+            baseline_of=record.baseline_of,
+            log=log,
+            start_paused=(was_paused or request.paused) if play is None else not play,
+            speed=request.speed,
+            rewind_count=record.rewind_count,
+        )
+        self.sessions[run_id] = session
+        return session
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def record(self, run_id: str) -> RunRecord:
+        """The run's row as the ledger holds it. Raises ``RunNotFound``."""
+        with self.ledger.reader() as reader:
+            return reader.run(run_id)
+
+    def beat(self, sequence: int) -> None:
+        """Say that this owner lives: in its lock file, and mirrored in the rows of its runs."""
+        self.instance.beat(sequence)
+        at = wall_text(self.clock)
+        live = [(session.run_id, session.epoch) for session in list(self.sessions.values())]
+        if live:
+            self.ledger.write(
+                lambda conn: [
+                    writes.heartbeat(conn, run_id, self.instance.id, epoch, sequence, at)
+                    for run_id, epoch in live
+                ]
+            )
+
+    def owner_alive(self, record: RunRecord) -> bool:
+        """Whether the process that owns the run still lives."""
+        owner = record.owner_instance
+        return owner is not None and is_alive(self.ledger.path, owner)
+
+    def _moving(self, run_id: str) -> Session:
+        session = self.sessions.get(run_id)
+        if session is None or session.status not in MOVING:
+            status = session.status if session is not None else self.record(run_id).status
+            raise RunNotActive(f"run {run_id} is {status}", field="run")
+        return session
+
+    def _progress(self, session: Session) -> Progress:
+        """The run's progress, once the session is held: it may have ended while one waited."""
+        if session.closed.is_set() or session.progress is None:
+            raise RunNotActive(f"run {session.run_id} is {session.status}", field="run")
+        return session.progress
+
+
+def _end_reason(error: StepdeckError) -> EndReason:
+    if isinstance(error, MarketDataUnavailable):
+        return EndReason.MARKET_DATA_UNAVAILABLE
+    if isinstance(error, MarketDataInvalid):
+        return EndReason.MARKET_DATA_INVALID
+    return EndReason.STRATEGY_ERROR

@@ -1,0 +1,175 @@
+"""A live run's memory: the simulation, where it stands, and what is not yet in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import StepdeckError
+from engine.market import Bars
+from engine.model import CashFlow, Decision, Fill, RunRequest
+from engine.runs.lifecycle import Status
+from engine.runs.output import RunOutput
+from engine.runs.requests import Prepared
+from engine.sim import digest, metrics
+from engine.sim.observation import Observation
+from engine.sim.simulation import Simulation, State, StepResult
+from engine.store.writes import StepRow
+
+# The figures that are columns of ``runs`` as well as keys of its ``metrics``.
+FIGURE_COLUMNS = (
+    "total_return",
+    "max_drawdown",
+    "sharpe",
+    "sortino",
+    "num_fills",
+    "num_trades",
+    "total_costs",
+)
+
+Decide = Callable[[Observation], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What the ledger holds of an interrupted run: enough to be replayed, and to be checked.
+
+    ``decisions`` by step are those that were not plain holds, each with its source; ``settled``
+    counts equity rows, ``digest`` is that of the last commit.
+    """
+
+    decisions: Mapping[int, tuple[Decision, str]]
+    settled: int
+    digest: str | None
+    bars_hash: str | None
+
+
+class Progress:
+    """The run as far as it has been computed: state, digest, figures and the rows so far.
+
+    ``take`` is the only way forward; it is called with every result in order, live or replayed.
+    """
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation = simulation
+        self.state: State = simulation.initial()
+        self.tally = metrics.Tally.of(simulation.rules)
+        self.fills: list[Fill] = []
+        self.cash_flows: list[CashFlow] = []
+        self._equity: list[NDArray[np.float64]] = []
+        self._digest = hashlib.sha256()
+
+    def take(self, state: State, result: StepResult) -> None:
+        """Advance to ``state``, which ``result`` led to."""
+        self.state = state
+        self.tally = self.tally.after(result)
+        self.fills.extend(result.fills)
+        self.cash_flows.extend(result.cash_flows)
+        if len(result.equity):
+            self._equity.append(result.equity)
+        self._digest.update(digest.canonical_bytes(result))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every settled step so far, as hex (policy D3)."""
+        return self._digest.hexdigest()
+
+    @property
+    def equity(self) -> float | None:
+        """Equity at the last settled grid point; None before the first."""
+        return float(self._equity[-1][-1]) if self._equity else None
+
+    def holdings(self) -> list[tuple[str, float, float, float]]:
+        """Symbol, quantity, average cost and last close of every position that is not zero."""
+        state, panel = self.state, self.simulation.panel
+        if not any(state.quantities):
+            return []
+        marks = panel.mark[state.settled - 1].tolist()
+        return [
+            held
+            for held in zip(panel.symbols, state.quantities, state.avg_costs, marks, strict=True)
+            if held[1]
+        ]
+
+    def final_columns(self) -> dict[str, Any]:
+        """Columns of ``runs`` with the figures of policy F1 to F5 over what has been settled."""
+        figures = metrics.compute(
+            self.simulation.panel,
+            self.simulation.rules,
+            np.concatenate(self._equity),
+            self.fills,
+            self.cash_flows,
+        )
+        columns = {name: figures[name] for name in FIGURE_COLUMNS}
+        return columns | {"metrics": figures}
+
+
+@dataclass(eq=False)
+class Session:
+    """One live run in this process.
+
+    ``lock`` is held by whoever moves the run: an engine thread for a slice, or a caller of the
+    service for an operation. A caller announces itself with ``claim``, and engine threads then
+    leave the run alone, because a lock alone is not fair.
+    """
+
+    run_id: str
+    run_key: int
+    epoch: int
+    prepared: Prepared
+    output: RunOutput
+    metadata: dict[str, Any]
+    status: Status
+    baseline_of: str | None = None
+    log: Log | None = None
+    start_paused: bool = False
+    speed: float | None = None
+    bars: Bars | None = None
+    progress: Progress | None = None
+    decide: Decide | None = None
+    rewind_count: int = 0
+    unwritten: list[tuple[StepResult, list[StepRow]]] = field(default_factory=list)
+    unwritten_since: float = 0.0
+    in_flight: deque[Future[bool]] = field(default_factory=deque)
+    error: StepdeckError | None = None
+    closed: threading.Event = field(default_factory=threading.Event)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _claims: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def claimed(self) -> bool:
+        """Whether somebody waits to operate on the run; engine threads then keep off."""
+        return self._claims > 0
+
+    @property
+    def request(self) -> RunRequest:
+        return self.prepared.request
+
+    @property
+    def simulation(self) -> Simulation:
+        assert self.progress is not None, "the run's bars are not loaded"
+        return self.progress.simulation
+
+    @contextmanager
+    def claim(self, timeout: float = -1) -> Iterator[bool]:
+        """Hold the run for an operation; yields False if ``timeout`` seconds did not suffice."""
+        with self._counting:
+            self._claims += 1
+        held = self.lock.acquire(timeout=timeout)
+        try:
+            yield held
+        finally:
+            with self._counting:
+                self._claims -= 1
+            if held:
+                self.lock.release()

@@ -1,0 +1,411 @@
+"""The one module of the terminal side that talks to the run service and the ledger.
+
+Everything here may be called from any thread. Reading goes through one reader a thread; doing
+blocks until the ledger says that it is done, so the app calls it from workers.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+from engine.store.reader import Reader
+from engine.store.records import StepRecord
+
+from engine.errors import LedgerReadOnly, RunNotActive, RunNotResumable
+from engine.model import (
+    CashFlow,
+    Decision,
+    Fill,
+    OrderRecord,
+    Position,
+    RunRecord,
+    RunRequest,
+)
+from engine.runs.instance import Instance, is_alive
+from engine.runs.lifecycle import ACTIVE, TERMINAL, Status
+from engine.runs.limits import Limits
+from engine.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engine.drivers.host import Host
+    from engine.runs.service import RunService
+    from engine.sim.panel import Panel
+
+Owner = Literal["here", "elsewhere", "gone", "none"]
+Leave = Literal["interrupt", "cancel", "wait"]
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as a table shows it: its row, and whether its owner lives."""
+
+    record: RunRecord
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the ledger held at one moment; rows newest first, without baselines."""
+
+    seq: int
+    rows: tuple[RunRow, ...]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunDetail:
+    """Everything the ledger holds of one run.
+
+    ``stamps`` (microseconds), ``equity`` and ``cash`` have one entry a settled grid point.
+    ``baseline`` is that of the run's buy-and-hold twin, once it is there. ``next_decision`` is
+    the step whose decision is due, None where nothing is.
+    """
+
+    record: RunRecord
+    owner: Owner
+    next_decision: int | None
+    stamps: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    cash: NDArray[np.float64]
+    baseline: tuple[NDArray[np.int64], NDArray[np.float64]] | None
+    fills: tuple[Fill, ...]
+    orders: tuple[OrderRecord, ...]
+    decisions: tuple[StepRecord, ...]
+    positions: tuple[Position, ...]
+    cash_flows: tuple[CashFlow, ...]
+
+
+class Gateway:
+    """One ledger, opened for watching or for driving too."""
+
+    def __init__(
+        self,
+        path: Path,
+        ledger: Ledger | None,
+        service: RunService | None,
+        host: Host | None,
+    ) -> None:
+        self.path = path
+        self._ledger = ledger
+        self._service = service
+        self._host = host
+        self._local = threading.local()
+        self._readers: list[Reader] = []
+        self._panels: dict[str, Panel] = {}
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        write: bool = True,
+        limits: Limits | None = None,
+        app: bool = False,
+        surface: str = "cli",
+    ) -> Self:
+        """Open the ledger at ``path``; with ``write``, host runs and recover orphans.
+
+        ``app`` cuts engine time into the short slices that a screen beside it needs. Raises
+        ``LedgerError`` of a kind for a file that cannot be used; nothing is touched then.
+        """
+        if not write:
+            Reader.open(path).close()
+            return cls(path, None, None, None)
+        # Loaded here, so that watching a ledger needs no engine.
+        from engine.drivers.host import Host
+        from engine.runs.clock import SystemClock
+        from engine.runs.recovery import recover
+        from engine.runs.service import RunService
+
+        limits = limits or Limits()
+        ledger = Ledger.open(path)
+        try:
+            instance = Instance.take(path)
+        except LedgerReadOnly:
+            ledger.close()
+            raise
+        service = RunService(ledger, instance, limits=limits, surface=surface)
+        if limits.recover_on_start:
+            recover(ledger, instance, SystemClock())
+        host = Host(service, slice_seconds=0.005 if app else 0.02)
+        return cls(path, ledger, service, host)
+
+    def close(self, live: Leave = "interrupt") -> None:
+        """Let go of the ledger; live runs become interrupted, cancelled, or are waited for."""
+        if self._closed:
+            return
+        self._closed = True
+        service, host, ledger = self._service, self._host, self._ledger
+        if service is not None and host is not None and ledger is not None:
+            for session in list(service.sessions.values()):
+                if live == "wait" and session.decide is not None:
+                    session.closed.wait()
+                elif live == "cancel" and session.baseline_of is None:
+                    service.cancel(session.run_id)
+            host.close()
+            for session in list(service.sessions.values()):
+                service.interrupt(session)
+            service.instance.release()
+        for reader in self._readers:
+            reader.close()
+        if ledger is not None:
+            ledger.close()
+
+    # -- reading --------------------------------------------------------------------------------
+
+    @property
+    def instance(self) -> str | None:
+        """The id of this process as an owner; None when only watching."""
+        return self._service.instance.id if self._service is not None else None
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know of this ledger: no WAL, say."""
+        return self._ledger.notices if self._ledger is not None else ()
+
+    def reader(self) -> Reader:
+        """This thread's read-only connection."""
+        reader: Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = Reader.open(self.path)
+            self._local.reader = reader
+            self._readers.append(reader)
+        return reader
+
+    def data_version(self) -> int:
+        """A number that changes when anybody has committed: the cheap gate before a snapshot."""
+        return self.reader().data_version()
+
+    def resolve(self, text: str) -> str:
+        """The run id that ``text`` means: an id, a unique prefix, or ``@n``."""
+        return self.reader().resolve(text)
+
+    def record(self, run_id: str) -> RunRecord:
+        """The run's row. Raises ``RunNotFound``."""
+        return self.reader().run(run_id)
+
+    def snapshot(self, limit: int | None = None) -> Snapshot:
+        """The ledger's runs now."""
+        reader = self.reader()
+        seq = reader.last_seq()
+        records = reader.runs(limit=limit)
+        alive: dict[str, bool] = {}
+        rows = tuple(RunRow(record, self._owner(record, alive)) for record in records)
+        return Snapshot(seq, rows, self.notices)
+
+    def row(self, record: RunRecord) -> RunRow:
+        """The run with what its owner is: for runs that a reader picked out."""
+        return RunRow(record, self._owner(record, {}))
+
+    def _owner(self, record: RunRecord, alive: dict[str, bool]) -> Owner:
+        owner = record.owner_instance
+        if owner is None or record.status not in ACTIVE:
+            return "none"
+        if owner == self.instance:
+            return "here"
+        if owner not in alive:
+            alive[owner] = is_alive(self.path, owner)
+        return "elsewhere" if alive[owner] else "gone"
+
+    def detail(self, run_id: str, previous: RunDetail | None = None) -> RunDetail:
+        """Everything of one run; with ``previous`` only what is new is read.
+
+        The whole answer is of one moment: it is read in one transaction.
+        """
+        reader = self.reader()
+        with reader.moment():
+            record = reader.run(run_id)
+            old = previous if previous and previous.record.run_id == run_id else None
+            if old is not None and (
+                record.rewind_count != old.record.rewind_count
+                or record.step_index < old.record.step_index
+            ):
+                old = None
+            if old is not None and record == old.record:
+                return old
+            settled = len(old.stamps) if old else 0
+            _, stamps, equity, cash = reader.equity(run_id, since=settled)
+            fills = reader.fills(run_id, after=old.fills[-1].fill_id if old and old.fills else 0)
+            decisions = reader.steps(
+                run_id, since=old.decisions[-1].step_index + 1 if old and old.decisions else 0
+            )
+            orders = reader.orders(run_id)
+            positions = reader.positions(run_id)
+            flows = reader.cash_flows(run_id)
+            baseline = old.baseline if old else None
+            if baseline is None and record.status == Status.COMPLETED:
+                baseline = self._baseline(reader, run_id)
+        if old is not None:
+            stamps = np.concatenate([old.stamps, stamps])
+            equity = np.concatenate([old.equity, equity])
+            cash = np.concatenate([old.cash, cash])
+            fills = [*old.fills, *fills]
+            decisions = [*old.decisions, *decisions]
+        return RunDetail(
+            record,
+            self._owner(record, {}),
+            _next_decision(record),
+            stamps,
+            equity,
+            cash,
+            baseline,
+            tuple(fills),
+            tuple(orders),
+            tuple(decisions),
+            tuple(positions),
+            tuple(flows),
+        )
+
+    def _baseline(
+        self, reader: Reader, run_id: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        for twin in reader.baselines(run_id):
+            if twin.status == Status.COMPLETED:
+                steps, _, equity, _ = reader.equity(twin.run_id)
+                return steps, equity
+        return None
+
+    def sparks(self, run_ids: tuple[str, ...], points: int = 24) -> dict[str, tuple[float, ...]]:
+        """A sample of each run's equity, evenly spaced, for sparklines."""
+        reader = self.reader()
+        return {run_id: tuple(reader.equity_sample(run_id, points)) for run_id in run_ids}
+
+    def bars(self, run_id: str) -> Panel:
+        """The bars the run trades; read from its source where this process does not have them.
+
+        Only rows below the run's ``step_index`` may be shown. Raises ``MarketDataError`` or
+        ``InputError`` of a kind where they cannot be had.
+        """
+        if self._service is not None:
+            session = self._service.sessions.get(run_id)
+            if session is not None and session.progress is not None:
+                return session.simulation.panel
+        from engine import market
+        from engine.runs.config import decode_request
+        from engine.runs.panels import panel_of
+
+        panel = self._panels.get(run_id)
+        if panel is None:
+            request = decode_request(self.record(run_id).config)
+            panel = panel_of(market.resolve(request).load())
+            self._panels = {run_id: panel}
+        return panel
+
+    # -- doing ----------------------------------------------------------------------------------
+
+    def _driving(self) -> tuple[RunService, Host]:
+        if self._service is None or self._host is None:
+            raise LedgerReadOnly(
+                "this ledger is open for watching only",
+                field="db",
+                remedy="open it with `stepdeck` to drive runs",
+            )
+        return self._service, self._host
+
+    def active(self) -> tuple[str, ...]:
+        """Ids of the runs that are live in this process, baselines left out."""
+        service, _ = self._driving()
+        return tuple(
+            session.run_id
+            for session in list(service.sessions.values())
+            if session.baseline_of is None
+        )
+
+    def create(self, request: RunRequest, *, start: bool = True) -> RunRecord:
+        """A new run; with ``start`` the host takes it up, else it is left ``interrupted``.
+
+        Raises ``InputError`` of a kind for a request that is refused and ``TooManyActiveRuns`` at
+        a cap; no row exists then.
+        """
+        service, host = self._driving()
+        session = service.create(request)
+        if start:
+            host.enqueue(session)
+        else:
+            service.interrupt(session, reason="prepared")
+        return service.record(session.run_id)
+
+    def take_up(self, run_id: str, *, play: bool | None = None) -> RunRecord:
+        """Go on with an interrupted run, as it was, or playing or paused as ``play`` says."""
+        service, host = self._driving()
+        session = service.take_up(run_id, play=play)
+        host.enqueue(session)
+        return service.record(run_id)
+
+    def pause(self, run_id: str) -> RunRecord:
+        """Hold a run after its step in progress."""
+        return self._operate(run_id, "pause", {})
+
+    def resume(self, run_id: str) -> RunRecord:
+        """Let a paused run move."""
+        return self._operate(run_id, "resume", {})
+
+    def set_speed(self, run_id: str, speed: float | None) -> RunRecord:
+        """Limit a run to ``speed`` steps a second; None lifts the limit."""
+        return self._operate(run_id, "speed", {"speed": speed})
+
+    def step(self, run_id: str, count: int = 1) -> RunRecord:
+        """Make ``count`` decisions: a manual run holds, a strategy is paused and decides."""
+        return self._operate(run_id, "step", {"count": count})
+
+    def submit(self, run_id: str, step: int, decision: Decision) -> RunRecord:
+        """Make the decision that is due at ``step`` by hand; durable when this returns."""
+        from engine.codec import encode_decision
+
+        return self._operate(
+            run_id, "decide", {"step": step, "decision": encode_decision(decision)}
+        )
+
+    def cancel(self, run_id: str) -> RunRecord:
+        """Cancel a run wherever it lives; the answer is its true state."""
+        service, _ = self._driving()
+        record = self.record(run_id)
+        if record.status in TERMINAL or record.status == Status.INTERRUPTED:
+            return service.cancel(run_id)
+        return self._operate(run_id, "cancel", {})
+
+    def _operate(self, run_id: str, kind: str, data: dict[str, object]) -> RunRecord:
+        from engine.drivers import commands
+
+        service, _ = self._driving()
+        if run_id in service.sessions:
+            return commands.carry_out(service, run_id, kind, data)
+        record = self.record(run_id)
+        if record.status not in ACTIVE:
+            remedy = "take it up with resume" if record.status == Status.INTERRUPTED else None
+            raise RunNotActive(f"run {run_id} is {record.status}", field="run", remedy=remedy)
+        if not service.owner_alive(record):
+            if kind == "cancel":
+                return service.cancel(run_id)
+            raise RunNotResumable(
+                f"the owner of run {run_id} is gone", field="run", remedy="take it up with resume"
+            )
+        return commands.ask(service, run_id, kind, data)
+
+    def wait(self, run_id: str, timeout: float | None = None) -> RunRecord:
+        """Wait until the run has ended or was left, at most ``timeout`` seconds."""
+        service, _ = self._driving()
+        session = service.sessions.get(run_id)
+        if session is not None:
+            session.closed.wait(timeout)
+        return self.record(run_id)
+
+    def settle(self, timeout: float) -> bool:
+        """Wait until this process's runs and baselines are done; False if they were not in time."""
+        _, host = self._driving()
+        return host.wait_idle(timeout)
+
+
+def _next_decision(record: RunRecord) -> int | None:
+    if record.status not in (Status.RUNNING, Status.PAUSED) or record.total_steps is None:
+        return None
+    rules = record.config.get("rules", {})
+    return record.step_index - (1 if rules.get("fill") == "next_open" else 0)
