@@ -16,7 +16,8 @@
     │   └── InvalidTape               a tape line that is no decision
     ├── MarketDataError
     │   ├── MarketDataUnavailable     missing package, credentials, rows; carries the remedy
-    │   └── MarketDataInvalid         a bar that breaks a rule: symbol, stamp, field
+    │   ├── MarketDataInvalid         a bar that breaks a rule: symbol, stamp, field
+    │   └── LoadCancelled             the caller asked the loading to stop
     ├── StrategyFault
     │   ├── StrategyError             a strategy raised or answered rubbish
     │   ├── LookaheadError            something asked for a bar after the present one
@@ -33,7 +34,9 @@
         ├── NotALedger                a file that is no SQLite database, or somebody else's
         ├── LedgerTooNew              written by a newer program
         ├── LedgerReadOnly, LedgerMissing
-        ├── LedgerBusy                another process held the write lock too long
+        ├── LedgerBusy                another process held the write lock too long; try again
+        ├── LedgerWriteFailed         the disk refused a write (full, I/O error); try again
+        ├── LedgerRefused             a row that breaks a rule of the schema
         └── LedgerCorrupt             SQLite or the digest chain says so
 
 ``code`` is stable: ledgers, JSON output and scripts rely on it. ``field`` names what was wrong,
@@ -125,6 +128,10 @@ class MarketDataUnavailable(MarketDataError):
 
 class MarketDataInvalid(MarketDataError):
     code = "market_data_invalid"
+
+
+class LoadCancelled(MarketDataError):
+    code = "load_cancelled"
 
 
 class StrategyFault(StepdeckError):
@@ -232,6 +239,14 @@ class LedgerMissing(LedgerError):
 
 class LedgerBusy(LedgerError):
     code = "ledger_busy"
+
+
+class LedgerWriteFailed(LedgerError):
+    code = "ledger_write_failed"
+
+
+class LedgerRefused(LedgerError):
+    code = "ledger_refused"
 
 
 class LedgerCorrupt(LedgerError):

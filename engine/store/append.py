@@ -1,0 +1,241 @@
+"""The hot write: a batch of computed steps, in one fenced transaction.
+
+Rows go in bulk, table by table, and equity rows many to a statement: binding is most of their cost.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain, repeat
+from math import isfinite
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import codec
+from engine.errors import LedgerRefused
+from engine.model import CashFlow, Fill, OrderRecord, stamp_text
+from engine.store.values import encode_columns, quoted
+
+MOVING = ("running", "paused")
+"""The states in which steps are taken."""
+
+EQUITY_ROWS_PER_STATEMENT = 50
+
+
+class StepRow(NamedTuple):
+    """One decision on record; ``decision`` and ``result`` are JSON text, ``ts`` ISO text."""
+
+    step_index: int
+    step_id: str
+    ts: str
+    status: str
+    decision_source: str
+    idempotency_key: str | None
+    decision: str
+    result: str | None = None
+    deadline_at: str | None = None
+    decided_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """A batch of a run: what its steps settled, and what the run is after them.
+
+    ``first`` is the grid index of the first equity row, which is how many the run has so far;
+    ``stamps`` (microseconds), ``equity`` and ``cash`` are of one length, which may be 0. ``orders``
+    are records in the order they were touched, the last of an id being current; ``holdings`` rows
+    of (symbol, quantity, average cost, last price), None where the batch leaves them alone.
+    ``digest`` closes the batch. ``columns`` are columns of ``runs`` to set with it; ``step_index``
+    is set from the rows, ``updated_at`` from ``at``. The lease is ``owner``, ``epoch`` and a status
+    in ``sources``.
+    """
+
+    run_id: str
+    run_key: int
+    owner: str
+    epoch: int
+    first: int
+    stamps: NDArray[np.int64] | Sequence[int]
+    equity: NDArray[np.float64] | Sequence[float]
+    cash: NDArray[np.float64] | Sequence[float]
+    digest: str
+    at: str
+    orders: Sequence[OrderRecord] = ()
+    fills: Sequence[Fill] = ()
+    cash_flows: Sequence[CashFlow] = ()
+    steps: Sequence[StepRow] = ()
+    holdings: Sequence[tuple[str, float, float, float]] | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    sources: Collection[str] = MOVING
+
+
+def append(conn: sqlite3.Connection, batch: Append) -> bool:
+    """Write ``batch`` if its lease holds; False if not, and then there is no row of it anywhere.
+
+    Raises ``LedgerRefused`` for a NaN or an infinity in any figure, for a column that ``runs`` does
+    not have, and for a batch that does not follow on what the run has.
+    """
+    settled = batch.first + len(batch.equity)
+    if not _take_lease(conn, batch, settled):
+        return False
+    run_id = batch.run_id
+    _equity(conn, batch)
+    # A batch may touch an order several times: its row is what the last touch left.
+    orders = {record.order_id: record for record in batch.orders}
+    _rows(conn, _STEPS, [(run_id, *row, batch.epoch) for row in batch.steps])
+    _rows(conn, _ORDERS, [(run_id, *record) for record in orders.values()])
+    _rows(conn, _FILLS, [(run_id, *row[:3], _text(row.ts), *row[4:]) for row in batch.fills])
+    _rows(
+        conn, _CASH_FLOWS, [(run_id, row[0], _text(row.ts), *row[2:]) for row in batch.cash_flows]
+    )
+    if batch.holdings is not None:
+        conn.execute("DELETE FROM holdings WHERE run_id = ?", (run_id,))
+        _rows(conn, _HOLDINGS, [(run_id, *row) for row in batch.holdings])
+    conn.execute(_COMMIT, (run_id, settled - 1, batch.digest, batch.epoch))
+    progress = codec.dumps({"from": batch.first, "to": settled})
+    conn.execute(_PROGRESS, (run_id, batch.at, progress))
+    return True
+
+
+def _take_lease(conn: sqlite3.Connection, batch: Append, settled: int) -> bool:
+    """The conditional update of ``runs`` that every other row of the batch depends on."""
+    values = encode_columns(batch.columns)
+    values["step_index"] = settled
+    values["updated_at"] = batch.at
+    lease = (batch.run_key, batch.run_id, batch.owner, batch.epoch, *map(str, batch.sources))
+    held = _held(len(batch.sources))
+    changed = conn.execute(
+        _update(tuple(values), held), (*values.values(), *lease, batch.first)
+    ).rowcount
+    if changed:
+        return True
+    row = conn.execute(f"SELECT step_index FROM runs WHERE {held}", lease).fetchone()
+    if row is None:
+        return False
+    raise LedgerRefused(
+        f"run {batch.run_id} has {row[0]} settled steps and the batch begins at {batch.first}",
+        field="step_index",
+    )
+
+
+@lru_cache(maxsize=64)
+def _held(sources: int) -> str:
+    marks = ", ".join("?" * sources)
+    return (
+        "run_key = ? AND run_id = ? AND owner_instance = ? AND lease_epoch = ? "
+        f"AND status IN ({marks})"
+    )
+
+
+@lru_cache(maxsize=64)
+def _update(names: tuple[str, ...], held: str) -> str:
+    settings = ", ".join(f"{quoted(name)} = ?" for name in names)
+    return f"UPDATE runs SET {settings} WHERE {held} AND step_index = ?"
+
+
+def _equity(conn: sqlite3.Connection, batch: Append) -> None:
+    stamps = np.asarray(batch.stamps, dtype=np.int64)
+    equity = np.asarray(batch.equity, dtype=np.float64)
+    cash = np.asarray(batch.cash, dtype=np.float64)
+    for name, figures in (("equity", equity), ("cash", cash)):
+        if not np.isfinite(figures).all():
+            raise _not_finite("equity_points", name)
+    columns = (
+        repeat(batch.run_key, len(equity)),
+        range(batch.first, batch.first + len(equity)),
+        stamps.tolist(),
+        equity.tolist(),
+        cash.tolist(),
+    )
+    try:
+        rows = list(zip(*columns, strict=True))
+    except ValueError as error:
+        raise LedgerRefused(
+            f"a batch has {len(stamps)} stamps, {len(equity)} equity and {len(cash)} cash figures",
+            field="stamps",
+        ) from error
+    whole = len(rows) - len(rows) % EQUITY_ROWS_PER_STATEMENT
+    if whole:
+        flat = chain.from_iterable(rows[:whole])
+        # The same iterator so many times: zip cuts the flat values into statements' parameters.
+        conn.executemany(_EQUITY_MANY, zip(*[flat] * (5 * EQUITY_ROWS_PER_STATEMENT), strict=True))
+    if whole < len(rows):
+        conn.executemany(_EQUITY_ONE, rows[whole:])
+
+
+class _Table(NamedTuple):
+    """Where rows of a kind go, and which of their values are figures."""
+
+    name: str
+    columns: tuple[str, ...]
+    figures: tuple[int, ...]
+    sql: str
+
+
+def _table(name: str, columns: Iterable[str], figures: str = "", upsert: str = "") -> _Table:
+    columns = ("run_id", *columns)
+    marks = ", ".join("?" * len(columns))
+    return _Table(
+        name,
+        columns,
+        tuple(columns.index(figure) for figure in figures.split()),
+        f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks}){upsert}",
+    )
+
+
+def _rows(conn: sqlite3.Connection, table: _Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    if table.figures:
+        figures = itemgetter(*table.figures)
+        for row in rows:
+            for value in figures(row):
+                if value is not None and not isfinite(value):
+                    raise _not_finite(table.name, table.columns[row.index(value)])
+    conn.executemany(table.sql, rows)
+
+
+def _not_finite(table: str, column: str) -> LedgerRefused:
+    # SQLite would store NaN as NULL, in STRICT tables too: what is wrong would read as absent.
+    return LedgerRefused(f"{table}.{column} is not finite", field=column)
+
+
+_text = lru_cache(maxsize=4096)(stamp_text)
+
+_ORDER_KEY = ("step_index", "order_id")
+_STEPS = _table("steps", (*StepRow._fields, "lease_epoch"))
+_ORDERS = _table(
+    "orders",
+    OrderRecord._fields,
+    "requested_quantity quantity limit_price stop_price filled_quantity",
+    " ON CONFLICT (run_id, step_index, order_id) DO UPDATE SET "
+    + ", ".join(
+        f"{name} = excluded.{name}" for name in OrderRecord._fields if name not in _ORDER_KEY
+    ),
+)
+_FILLS = _table(
+    "fills",
+    Fill._fields,
+    "quantity price reference_price commission fees slippage realized_pnl position_after "
+    "avg_cost_after",
+)
+_CASH_FLOWS = _table("cash_flows", CashFlow._fields, "quantity amount realized_pnl")
+_HOLDINGS = _table(
+    "holdings", ("symbol", "quantity", "avg_cost", "last_price"), "quantity avg_cost last_price"
+)
+# The last decision of a run settles nothing: its commit closes the same step again.
+_COMMIT = (
+    "INSERT INTO commits (run_id, last_step, digest, lease_epoch) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (run_id, last_step) DO UPDATE "
+    "SET digest = excluded.digest, lease_epoch = excluded.lease_epoch"
+)
+_PROGRESS = "INSERT INTO events (run_id, at, kind, data) VALUES (?, ?, 'progress', ?)"
+_EQUITY = "INSERT INTO equity_points (run_key, step_index, ts, equity, cash) VALUES "
+_EQUITY_ONE = _EQUITY + "(?, ?, ?, ?, ?)"
+_EQUITY_MANY = _EQUITY + ", ".join(["(?, ?, ?, ?, ?)"] * EQUITY_ROWS_PER_STATEMENT)

@@ -1,0 +1,179 @@
+"""How SQLite is opened here, and what its errors mean to a person.
+
+The file is only ever opened through SQLite: a descriptor of ours on the same file would, when
+closed, drop every POSIX lock that this process's connections hold on it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from engine.errors import (
+    LedgerBusy,
+    LedgerCorrupt,
+    LedgerError,
+    LedgerMissing,
+    LedgerReadOnly,
+    LedgerRefused,
+    LedgerTooNew,
+    LedgerWriteFailed,
+    NotALedger,
+)
+from engine.store.migrations import SCHEMA_VERSION, schema_version
+from engine.store.schema import APPLICATION_ID
+
+BUSY_SECONDS = 5.0
+# After a complete checkpoint the WAL is cut back to this, so that its size says how much is in it;
+# what is kept is written over, which syncs faster than a file that grows.
+WAL_KEPT_BYTES = 8 * 2**20
+
+_PRIMARY_CODE = 0xFF
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_UNWRITABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
+_STORAGE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM})
+_REFUSED = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
+
+
+def connect(path: Path, mode: str, *, vfs: str | None = None) -> sqlite3.Connection:
+    """A connection in ``mode`` (``ro``, ``rw``, ``rwc``), in autocommit, for one thread.
+
+    A writing one is bound to the thread that opened it. A reading one may be closed by another, so
+    that whoever shuts a process down can let go of every thread's reader.
+
+    ``ro`` connections wait for locks like the others: many that start at once meet SQLITE_BUSY.
+    """
+    uri = f"file:{quote(str(path))}?mode={mode}" + (f"&vfs={vfs}" if vfs else "")
+    return sqlite3.connect(
+        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=mode != "ro"
+    )
+
+
+def prepare_writer(conn: sqlite3.Connection) -> str:
+    """Set what a writing connection needs; the journal mode in force (``wal`` if it can be)."""
+    journal = str(conn.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+    conn.execute("PRAGMA synchronous = FULL")
+    if sys.platform == "darwin":
+        # There an fsync alone leaves data in the drive's cache.
+        conn.execute("PRAGMA fullfsync = 1")
+    conn.execute("PRAGMA foreign_keys = ON")
+    conn.execute("PRAGMA recursive_triggers = ON")
+    conn.execute("PRAGMA wal_autocheckpoint = 0")
+    conn.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
+    return journal
+
+
+def check_identity(path: Path, *, vfs: str | None = None) -> None:
+    """Refuse what is not a ledger without touching it: no lock, no journal, no file beside it.
+
+    The application id is in the file before the file has its name and never changes, so a read that
+    sees neither locks nor WAL (``immutable=1``) is right about it, and about nothing else.
+
+    Raises ``LedgerMissing`` and ``NotALedger``.
+    """
+    if not path.exists():
+        raise LedgerMissing(
+            f"there is no ledger at {path}",
+            field="db",
+            remedy="name one with --db, or start a run to make one",
+        )
+    if not path.is_file():
+        raise NotALedger(
+            f"{path} is no file", field="db", remedy="name the ledger's file, not its folder"
+        )
+    remedy = "name another file with --db"
+    if path.stat().st_size == 0:
+        raise NotALedger(
+            f"{path} is empty, which a ledger never is",
+            field="db",
+            remedy="restore it from a backup, or remove it to have a new one made",
+        )
+    uri = f"file:{quote(str(path))}?mode=ro&immutable=1" + (f"&vfs={vfs}" if vfs else "")
+    try:
+        conn = sqlite3.connect(uri, uri=True, isolation_level=None)
+        try:
+            application = int(conn.execute("PRAGMA application_id").fetchone()[0])
+        finally:
+            conn.close()
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        if code == sqlite3.SQLITE_NOTADB:
+            raise NotALedger(
+                f"{path} is not a SQLite database", field="db", remedy=remedy
+            ) from error
+        if code == sqlite3.SQLITE_CORRUPT:
+            # Its first page may be ahead of the rest during a checkpoint: a proper read decides.
+            return
+        raise translate(error, path) from error
+    if application != APPLICATION_ID:
+        raise NotALedger(
+            f"{path} is a SQLite database of another program", field="db", remedy=remedy
+        )
+
+
+def check_version(conn: sqlite3.Connection, path: Path) -> None:
+    """Raises ``LedgerTooNew`` for a schema this program does not know."""
+    version = schema_version(conn)
+    if version > SCHEMA_VERSION:
+        raise LedgerTooNew(
+            f"{path} has schema version {version} and this stepdeck knows up to {SCHEMA_VERSION}",
+            field="db",
+            remedy="upgrade stepdeck, or name another ledger with --db",
+        )
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another's lock was in the way, so that nothing happened and a retry may help."""
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _BUSY
+
+
+def translate(error: sqlite3.Error, path: Path) -> LedgerError:
+    """SQLite's error as one of ours, with what to do about it."""
+    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+    if code in _BUSY:
+        return LedgerBusy(
+            f"another process holds the write lock of {path}",
+            field="db",
+            remedy="try again, or end the process that holds it",
+        )
+    if code in _CORRUPT:
+        return LedgerCorrupt(
+            f"{path} is damaged or cut short ({error})",
+            field="db",
+            remedy="restore it from a backup; copies need its -wal file or `stepdeck backup`",
+        )
+    if code == sqlite3.SQLITE_CANTOPEN:
+        if not path.exists():
+            return LedgerMissing(f"there is no ledger at {path}", field="db")
+        return _unwritable(path)
+    if code in _UNWRITABLE:
+        return _unwritable(path)
+    if code in _STORAGE:
+        return LedgerWriteFailed(
+            f"the disk refused {path}: {error}",
+            field="db",
+            remedy="nothing of that write is in the ledger; make room, then try again",
+        )
+    if code in _REFUSED:
+        return LedgerRefused(f"the ledger refused a row: {error}", field=_column(error))
+    return LedgerError(f"{path}: {error}", field="db")
+
+
+def _unwritable(path: Path) -> LedgerReadOnly:
+    folder_closed = not os.access(path.parent, os.W_OK)
+    what = f"the folder {path.parent}" if folder_closed else str(path)
+    return LedgerReadOnly(
+        f"cannot write the ledger {path}: {what} is not writable",
+        field="db",
+        remedy="change its permissions, or name a ledger in a folder you may write to with --db",
+    )
+
+
+def _column(error: sqlite3.Error) -> str | None:
+    """``equity`` of ``NOT NULL constraint failed: fills.equity``."""
+    _, colon, columns = str(error).partition("constraint failed: ")
+    return columns.split(",")[0].strip() if colon else None

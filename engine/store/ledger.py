@@ -1,0 +1,289 @@
+"""The ledger: one SQLite file, one thread and one connection of this process that write it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from engine.errors import LedgerError, LedgerMissing, LedgerReadOnly
+from engine.store import checkpoint
+from engine.store.checkpoint import Checkpointer
+from engine.store.connection import (
+    BUSY_SECONDS,
+    check_identity,
+    check_version,
+    connect,
+    is_busy,
+    prepare_writer,
+    translate,
+)
+from engine.store.locks import file_lock
+from engine.store.migrations import migrate
+from engine.store.reader import Reader
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 60.0
+
+
+class Ledger:
+    """Open with ``Ledger.open``; use as a context manager, or ``close`` it.
+
+    Writes are functions over the writing connection. Each runs on the writer thread inside one
+    ``BEGIN IMMEDIATE`` transaction: committed and durable when its result is there, or not at all.
+    """
+
+    def __init__(self, path: Path, *, vfs: str | None, patience: float) -> None:
+        self.path = path
+        self.notices: tuple[str, ...] = ()
+        self._vfs = vfs
+        self._patience = patience
+        self._stall: str | None = None
+        self._closed = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
+        self._conn: sqlite3.Connection
+        self._checkpointer: Checkpointer
+        self._writer_ident = 0
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        create: bool = True,
+        vfs: str | None = None,
+        patience: float = PATIENCE_SECONDS,
+    ) -> Ledger:
+        """The ledger at ``path``, made if it is not there and ``create`` is true.
+
+        ``patience`` is for how many seconds a write waits for another process's write lock before
+        it gives up with ``LedgerBusy``; ``vfs`` names SQLite's view of the file system where its
+        usual one does not serve (``unix-dotfile`` where there are no POSIX locks).
+
+        Raises ``LedgerMissing``, ``NotALedger``, ``LedgerTooNew``, ``LedgerReadOnly``,
+        ``LedgerCorrupt``, ``LedgerBusy``; in each case what stands at ``path`` is as it was.
+        """
+        file = Path(path).resolve()
+        if create and not file.exists():
+            _make(file, vfs)
+        check_identity(file, vfs=vfs)
+        ledger = cls(file, vfs=vfs, patience=patience)
+        try:
+            ledger._thread.submit(ledger._start).result()
+        except BaseException:
+            ledger._thread.shutdown()
+            raise
+        return ledger
+
+    def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``fn`` answers, once its transaction is durable.
+
+        What ``fn`` raises is raised here, with nothing of it written. Raises ``LedgerBusy`` and
+        ``LedgerWriteFailed`` with nothing written (both may be tried again), ``LedgerRefused`` for
+        a row against the schema's rules.
+        """
+        if threading.get_ident() == self._writer_ident:
+            raise RuntimeError("a write inside a write would wait for itself")
+        return self.submit(fn).result()
+
+    def submit(self, fn: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        """The same without waiting. Writes land in the order of submission."""
+        if self._closed:
+            raise LedgerError(f"the ledger {self.path} is closed", field="db")
+        try:
+            return self._thread.submit(self._transact, fn)
+        except RuntimeError as error:  # closed by another thread, or by the interpreter's end
+            raise LedgerError(f"the ledger {self.path} is closed", field="db") from error
+
+    def reader(self) -> Reader:
+        """A reader of this ledger, for the calling thread."""
+        return Reader.open(self.path, vfs=self._vfs, check=False)
+
+    @property
+    def stall(self) -> str | None:
+        """Why the writer waits right now: another process's lock. None if it does not."""
+        return self._stall
+
+    def close(self) -> None:
+        """Finish what was submitted, checkpoint, let go of the file. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            finished = self._thread.submit(self._finish)
+            self._thread.shutdown(wait=True)
+            finished.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- on the writer thread -------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._writer_ident = threading.get_ident()
+        try:
+            conn = connect(self.path, "rw", vfs=self._vfs)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        try:
+            check_version(conn, self.path)
+            _refuse_unwritable(conn)
+            journal = prepare_writer(conn)
+            migrate(conn)
+        except sqlite3.Error as error:
+            conn.close()
+            raise translate(error, self.path) from error
+        except BaseException:
+            conn.close()
+            raise
+        if journal != "wal":
+            notice = (
+                f"the file system of {self.path} cannot do WAL: journal mode is {journal}, and "
+                "readers and the writer wait for each other"
+            )
+            self.notices = (notice,)
+        self._conn = conn
+        self._checkpointer = Checkpointer(self.path, conn, vfs=self._vfs)
+
+    def _transact(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+        conn = self._conn
+        try:
+            self._patiently("BEGIN IMMEDIATE")
+            try:
+                result = fn(conn)
+                assert conn.in_transaction, "a write ended its own transaction"
+                self._patiently("COMMIT")
+            except BaseException:
+                if conn.in_transaction:
+                    conn.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        if self._checkpointer.due():
+            # Queued, so that whoever waits for this write does not wait for the checkpoint.
+            with contextlib.suppress(RuntimeError):  # the thread is being shut down: close does it
+                self._thread.submit(self._checkpoint)
+        return result
+
+    def _patiently(self, statement: str) -> None:
+        """Execute ``BEGIN IMMEDIATE`` or ``COMMIT``, waiting past the busy timeout.
+
+        Nothing has been lost when either reports SQLITE_BUSY (a COMMIT does so only without WAL).
+        """
+        deadline = time.monotonic() + self._patience
+        try:
+            while True:
+                try:
+                    self._conn.execute(statement)
+                except sqlite3.OperationalError as error:
+                    if not is_busy(error) or time.monotonic() >= deadline:
+                        raise
+                    self._stall = str(translate(error, self.path).message)
+                else:
+                    return
+        finally:
+            self._stall = None
+
+    def _checkpoint(self) -> None:
+        # What the disk refuses here it will refuse at the next commit too, where somebody is told.
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if self._checkpointer.due():
+                self._checkpointer.run()
+
+    def _finish(self) -> None:
+        with contextlib.suppress(sqlite3.Error, OSError):
+            self._checkpointer.run()
+        self._conn.close()
+
+
+def _refuse_unwritable(conn: sqlite3.Connection) -> None:
+    """SQLite opens a write-protected file read-only and says so only at the first write."""
+    conn.execute("PRAGMA busy_timeout = 0")
+    try:
+        conn.execute("BEGIN IMMEDIATE")
+        version = conn.execute("PRAGMA user_version").fetchone()[0]
+        conn.execute(f"PRAGMA user_version = {version}")
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
+    finally:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        conn.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
+
+
+def _make(path: Path, vfs: str | None) -> None:
+    """Make the ledger under another name and give it its own when it is whole.
+
+    So there is never half a ledger at ``path``, whatever happens and whoever else makes one.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise LedgerMissing(
+            f"the folder {folder} is not there", field="db", remedy="make it, or name another"
+        )
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        with file_lock(checkpoint.lock_path(path)):
+            if path.exists():
+                return
+            _remove(draft)
+            try:
+                conn = connect(draft, "rwc", vfs=vfs)
+                try:
+                    prepare_writer(conn)
+                    migrate(conn)
+                finally:
+                    conn.close()
+                _name(draft, path)
+            finally:
+                _remove(draft)
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    except PermissionError as error:
+        raise _closed_folder(path) from error
+    except OSError as error:
+        raise LedgerError(f"cannot make {path}: {error.strerror}", field="db") from error
+
+
+def _closed_folder(path: Path) -> LedgerReadOnly:
+    return LedgerReadOnly(
+        f"cannot make the ledger {path}: the folder {path.parent} is not writable",
+        field="db",
+        remedy="change its permissions, or name a ledger in a folder you may write to with --db",
+    )
+
+
+def _name(draft: Path, path: Path) -> None:
+    """Give ``draft`` the name ``path``, never over a file that is there."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    except OSError:
+        # A file system without hard links; the lock keeps our own kind away in the meantime.
+        draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _remove(draft: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,447 @@
+"""Reading the ledger: read-only connections that never stay inside a query."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import codec
+from engine.errors import AmbiguousRun, LedgerError, RunNotFound
+from engine.model import CashFlow, Fill, OrderRecord, Position, RunRecord
+from engine.store import writes
+from engine.store.connection import check_identity, check_version, connect, translate
+from engine.store.records import Command, CommitRecord, Event, StepRecord, stamp_of
+from engine.store.schema import JSON_COLUMNS, RUN_COLUMNS
+
+_CHUNK = 20_000
+_LISTS: Final = frozenset({"tags", "symbols"})
+_RUNS = "SELECT " + ", ".join(f'"{name}"' for name in RUN_COLUMNS) + " FROM runs"
+_COMMANDS = f"SELECT {', '.join(Command._fields)} FROM commands"
+_JSON_AT = tuple((RUN_COLUMNS.index(name), name in _LISTS) for name in sorted(JSON_COLUMNS))
+
+
+class EquityRows(NamedTuple):
+    """Rows of the equity curve as columns of one length; stamps in microseconds."""
+
+    steps: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    cash: NDArray[np.float64]
+
+
+class Reader:
+    """One read-only connection, for the thread that opened it.
+
+    Every method is one query that is fetched to its end, so it sees whole batches and holds nothing
+    up afterwards. Methods called inside ``with reader.moment()`` see the ledger at one instant.
+
+    Where rows are asked for by ``since`` and ``until``, those are grid steps, the second excluded.
+    All raise ``LedgerError`` kinds where the file cannot be read.
+    """
+
+    def __init__(self, path: Path, conn: sqlite3.Connection) -> None:
+        self.path = path
+        self._conn = conn
+
+    @classmethod
+    def open(cls, path: str | Path, *, vfs: str | None = None, check: bool = True) -> Reader:
+        """A reader of the ledger at ``path``, which is opened read-only.
+
+        Raises ``LedgerMissing``, ``NotALedger``, ``LedgerTooNew``, ``LedgerReadOnly`` (SQLite keeps
+        an index beside a WAL, so reading needs a folder that can be written), ``LedgerCorrupt``.
+        """
+        file = Path(path).resolve()
+        if check:
+            check_identity(file, vfs=vfs)
+        try:
+            conn = connect(file, "ro", vfs=vfs)
+            try:
+                if check:
+                    check_version(conn, file)
+            except BaseException:
+                conn.close()
+                raise
+        except sqlite3.Error as error:
+            raise translate(error, file) from error
+        return cls(file, conn)
+
+    def close(self) -> None:
+        self._conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def moment(self) -> Iterator[Self]:
+        """Let what is read inside be of one instant. Keep it short: it pins the WAL."""
+        self._conn.execute("BEGIN")
+        try:
+            yield self
+        finally:
+            self._conn.execute("ROLLBACK")
+
+    # -- runs -----------------------------------------------------------------------------------
+
+    def runs(
+        self,
+        *,
+        status: str | Collection[str] | None = None,
+        agent: str | None = None,
+        limit: int | None = None,
+        all_runs: bool = False,
+    ) -> list[RunRecord]:
+        """Runs, newest first; baselines only with ``all_runs``."""
+        where: list[str] = []
+        values: list[Any] = []
+        if status is not None:
+            wanted = (status,) if isinstance(status, str) else tuple(status)
+            where.append(f"status IN ({', '.join('?' * len(wanted))})")
+            values += map(str, wanted)
+        if agent is not None:
+            where.append("agent_id = ?")
+            values.append(agent)
+        if not all_runs:
+            where.append("baseline_of IS NULL")
+        condition = f" WHERE {' AND '.join(where)}" if where else ""
+        rows = self._all(
+            f"{_RUNS}{condition} ORDER BY run_key DESC LIMIT ?",
+            (*values, -1 if limit is None else limit),
+        )
+        return [_run(row) for row in rows]
+
+    def run(self, run_id: str) -> RunRecord:
+        """The row of a run. Raises ``RunNotFound``."""
+        rows = self._all(f"{_RUNS} WHERE run_id = ?", (run_id,))
+        if not rows:
+            raise _not_found(run_id)
+        return _run(rows[0])
+
+    def run_key(self, run_id: str) -> int:
+        """The run's integer key in ``equity_points``. Raises ``RunNotFound``."""
+        rows = self._all("SELECT run_key FROM runs WHERE run_id = ?", (run_id,))
+        if not rows:
+            raise _not_found(run_id)
+        return int(rows[0][0])
+
+    def resolve(self, text: str, *, all_runs: bool = False) -> str:
+        """The run id that ``text`` means: an id, a unique prefix of one, ``@1`` for the newest.
+
+        Raises ``RunNotFound``, and ``AmbiguousRun`` naming some of those it could be.
+        """
+        if text.startswith("@"):
+            return self._newest(text, all_runs)
+        rows = self._all(
+            "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? || char(0x10FFFF) "
+            "ORDER BY run_id LIMIT 5",
+            (text, text),
+        )
+        ids = [str(row[0]) for row in rows]
+        if not text or not ids:
+            raise _not_found(text)
+        if ids[0] == text or len(ids) == 1:
+            return ids[0]
+        raise AmbiguousRun(
+            f"{text} begins the ids of several runs: {', '.join(ids)}",
+            field="run",
+            remedy="give more of the id",
+        )
+
+    def _newest(self, text: str, all_runs: bool) -> str:
+        place = text[1:]
+        if not place.isascii() or not place.isdigit() or int(place) < 1:
+            raise RunNotFound(f"{text} names no run", field="run", remedy="@1 is the newest")
+        only = "" if all_runs else " WHERE baseline_of IS NULL"
+        rows = self._all(
+            f"SELECT run_id FROM runs{only} ORDER BY run_key DESC LIMIT 1 OFFSET ?",
+            (min(int(place), 2**62) - 1,),
+        )
+        if not rows:
+            raise RunNotFound(f"there is no run {text}: the ledger has fewer", field="run")
+        return str(rows[0][0])
+
+    def status_before(self, run_id: str) -> str | None:
+        """The status that the run's last change of status left; None for a run just made."""
+        rows = self._all(
+            "SELECT data ->> '$.from' FROM events WHERE run_id = ? AND kind = 'status' "
+            "ORDER BY seq DESC LIMIT 1",
+            (run_id,),
+        )
+        return rows[0][0] if rows else None
+
+    def baselines(self, run_id: str) -> list[RunRecord]:
+        """The baselines of a run, oldest first."""
+        rows = self._all(f"{_RUNS} WHERE baseline_of = ? ORDER BY run_key", (run_id,))
+        return [_run(row) for row in rows]
+
+    # -- what a run did -------------------------------------------------------------------------
+
+    def equity(self, run_id: str, since: int = 0, until: int | None = None) -> EquityRows:
+        """The equity curve's rows, in order."""
+        return self._equity(
+            "SELECT step_index, ts, equity, cash FROM equity_points WHERE run_key = "
+            "(SELECT run_key FROM runs WHERE run_id = ?) AND step_index >= ? AND step_index < ? "
+            "ORDER BY step_index",
+            (run_id, since, _end(until)),
+        )
+
+    def equity_sample(
+        self, run_id: str, points: int, since: int = 0, until: int | None = None
+    ) -> EquityRows:
+        """At most ``points`` rows of the curve, evenly spaced, its first and last among them."""
+        with self._whole():
+            rows = self._all(
+                "SELECT step_index FROM runs WHERE run_id = ?",
+                (run_id,),
+            )
+            settled = int(rows[0][0]) if rows else 0
+            last = min(settled, _end(until)) - 1
+            if last < since or points < 1:
+                return self._equity("SELECT 0, 0, 0.0, 0.0 WHERE ?", (0,))
+            count = min(points, last - since + 1)
+            steps = np.unique(np.linspace(last if count == 1 else since, last, count).round())
+            return self._equity(
+                "SELECT step_index, ts, equity, cash FROM json_each(?) CROSS JOIN equity_points "
+                "ON run_key = (SELECT run_key FROM runs WHERE run_id = ?) AND step_index = value "
+                "ORDER BY step_index",
+                (codec.dumps(steps.astype(int).tolist()), run_id),
+            )
+
+    def fills(
+        self,
+        run_id: str,
+        *,
+        since: int = 0,
+        until: int | None = None,
+        after: int = -1,
+        limit: int | None = None,
+    ) -> list[Fill]:
+        """Fills in the order of execution; ``after`` a fill id to go on from."""
+        rows = self._all(
+            f"SELECT {', '.join(Fill._fields)} FROM fills WHERE run_id = ? AND fill_id > ? "
+            "AND step_index >= ? AND step_index < ? ORDER BY fill_id LIMIT ?",
+            (run_id, after, since, _end(until), _limit(limit)),
+        )
+        return [Fill._make((*row[:3], stamp_of(row[3]), *row[4:])) for row in rows]
+
+    def orders(
+        self,
+        run_id: str,
+        *,
+        since: int = 0,
+        until: int | None = None,
+        alive: bool = False,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[OrderRecord]:
+        """Orders by the step and place of their decision; ``alive`` leaves out what has ended."""
+        only = " AND status IN ('pending', 'resting')" if alive else ""
+        turn = " DESC" if newest_first else ""
+        rows = self._all(
+            f"SELECT {', '.join(OrderRecord._fields)} FROM orders "
+            f"WHERE run_id = ? AND step_index >= ? AND step_index < ?{only} "
+            # Ids of one step differ in their count alone: the longer is the later.
+            f"ORDER BY step_index{turn}, length(order_id){turn}, order_id{turn} LIMIT ?",
+            (run_id, since, _end(until), _limit(limit)),
+        )
+        return [OrderRecord(*row) for row in rows]
+
+    def cash_flows(
+        self, run_id: str, *, since: int = 0, until: int | None = None, limit: int | None = None
+    ) -> list[CashFlow]:
+        """Cash flows in the order they happened."""
+        rows = self._all(
+            f"SELECT {', '.join(CashFlow._fields)} FROM cash_flows WHERE run_id = ? "
+            "AND step_index >= ? AND step_index < ? ORDER BY step_index, rowid LIMIT ?",
+            (run_id, since, _end(until), _limit(limit)),
+        )
+        return [CashFlow._make((row[0], stamp_of(row[1]), *row[2:])) for row in rows]
+
+    def steps(
+        self,
+        run_id: str,
+        *,
+        since: int = 0,
+        until: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[StepRecord]:
+        """The decisions on record, by step; a step without a row held."""
+        turn = " DESC" if newest_first else ""
+        rows = self._all(
+            f"SELECT {', '.join(StepRecord._fields)} FROM steps WHERE run_id = ? "
+            f"AND step_index >= ? AND step_index < ? ORDER BY step_index{turn} LIMIT ?",
+            (run_id, since, _end(until), _limit(limit)),
+        )
+        return [StepRecord(*row) for row in rows]
+
+    def step(self, run_id: str, step: int) -> StepRecord | None:
+        """The decision on record for one step; None if it held without one, or is not decided."""
+        rows = self.steps(run_id, since=step, until=step + 1)
+        return rows[0] if rows else None
+
+    def step_of_key(self, run_id: str, key: str) -> StepRecord | None:
+        """The decision that came with an idempotency key."""
+        rows = self._all(
+            f"SELECT {', '.join(StepRecord._fields)} FROM steps "
+            "WHERE run_id = ? AND idempotency_key = ?",
+            (run_id, key),
+        )
+        return StepRecord(*rows[0]) if rows else None
+
+    def positions(self, run_id: str) -> list[Position]:
+        """What the run held after its last commit, by symbol."""
+        rows = self._all(
+            f"SELECT {', '.join(Position._fields)} FROM positions WHERE run_id = ? ORDER BY symbol",
+            (run_id,),
+        )
+        return [Position(*row) for row in rows]
+
+    def commits(self, run_id: str) -> list[CommitRecord]:
+        """The run's digest chain, in order."""
+        rows = self._all(
+            "SELECT last_step, digest, lease_epoch FROM commits WHERE run_id = ? "
+            "ORDER BY last_step",
+            (run_id,),
+        )
+        return [CommitRecord(*row) for row in rows]
+
+    # -- what changes ---------------------------------------------------------------------------
+
+    def data_version(self) -> int:
+        """A number that differs once another connection has committed; the cheapest way to look."""
+        return int(self._all("PRAGMA data_version")[0][0])
+
+    def last_seq(self) -> int:
+        """The number of the newest event; 0 before the first."""
+        return int(self._all("SELECT coalesce(max(seq), 0) FROM events")[0][0])
+
+    def events_after(
+        self, seq: int, limit: int = 1000, *, run_id: str | None = None
+    ) -> list[Event]:
+        """Events after ``seq``, oldest first; of one run if it is given."""
+        only, values = ("", ()) if run_id is None else (" AND run_id = ?", (run_id,))
+        rows = self._all(
+            f"SELECT seq, run_id, at, kind, data FROM events WHERE seq > ?{only} "
+            "ORDER BY seq LIMIT ?",
+            (seq, *values, limit),
+        )
+        return [Event._make((*row[:4], _mapping(row[4]))) for row in rows]
+
+    def command(self, command_id: int) -> Command:
+        """A command, answered or not. Raises ``LedgerError`` for an id that was never given."""
+        rows = self._all(f"{_COMMANDS} WHERE command_id = ?", (command_id,))
+        if not rows:
+            raise LedgerError(f"there is no command {command_id}", field="command")
+        return writes.command_of(rows[0])
+
+    def commands(self, run_id: str) -> list[Command]:
+        """Every command ever left for the run, oldest first."""
+        rows = self._all(
+            f"{_COMMANDS} WHERE run_id = ? ORDER BY command_id",
+            (run_id,),
+        )
+        return [writes.command_of(row) for row in rows]
+
+    def pending_commands(self, owner: str) -> list[Command]:
+        """The unanswered commands to ``owner``'s runs, oldest first."""
+        try:
+            return writes.pending_commands(self._conn, owner)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def owners(self) -> list[str]:
+        """The instances that own active runs."""
+        rows = self._all(
+            "SELECT DISTINCT owner_instance FROM active_runs WHERE owner_instance IS NOT NULL"
+        )
+        return [str(row[0]) for row in rows]
+
+    # -- how ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """One instant, unless the caller holds one already."""
+        if self._conn.in_transaction:
+            yield
+        else:
+            with self.moment():
+                yield
+
+    def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._conn.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def _equity(self, sql: str, values: Sequence[object]) -> EquityRows:
+        parts: list[tuple[Any, ...]] = []
+        try:
+            cursor = self._conn.execute(sql, values)
+            try:
+                while rows := cursor.fetchmany(_CHUNK):
+                    steps, stamps, equity, cash = zip(*rows, strict=True)
+                    parts.append(
+                        (
+                            np.array(steps, dtype=np.int64),
+                            np.array(stamps, dtype=np.int64),
+                            np.array(equity, dtype=np.float64),
+                            np.array(cash, dtype=np.float64),
+                        )
+                    )
+            finally:
+                cursor.close()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        if not parts:
+            whole, real = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
+            return EquityRows(whole, whole, real, real)
+        return EquityRows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _end(until: int | None) -> int:
+    return 2**62 if until is None else until
+
+
+def _limit(limit: int | None) -> int:
+    return -1 if limit is None else limit
+
+
+def _not_found(run_id: str) -> RunNotFound:
+    return RunNotFound(
+        f"there is no run {run_id}", field="run", remedy="`stepdeck runs` lists what there is"
+    )
+
+
+def _run(row: tuple[Any, ...]) -> RunRecord:
+    values = list(row)
+    for place, is_list in _JSON_AT:
+        values[place] = _tuple(row[place]) if is_list else _mapping(row[place])
+    return RunRecord(*values)
+
+
+# The same text is read again and again while a table of runs is on the screen. What is decoded is
+# shared; records are values that nobody changes.
+@lru_cache(maxsize=4096)
+def _mapping(text: str) -> Mapping[str, Any]:
+    return dict(codec.loads(text))
+
+
+@lru_cache(maxsize=4096)
+def _tuple(text: str) -> tuple[str, ...]:
+    return tuple(codec.loads(text))

@@ -1,0 +1,66 @@
+"""Rows as the ledger's readers give them, where ``engine.model`` has no value for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from engine.model import EPOCH
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class StepRecord(NamedTuple):
+    """One row of ``steps``; ``decision`` and ``result`` are JSON text, as stored."""
+
+    step_index: int
+    step_id: str
+    ts: str
+    status: str
+    decision_source: str
+    idempotency_key: str | None
+    decision: str
+    result: str | None
+    deadline_at: str | None
+    decided_at: str | None
+    lease_epoch: int
+
+
+class CommitRecord(NamedTuple):
+    """One link of the digest chain: ``digest`` is that of every step up to ``last_step``."""
+
+    last_step: int
+    digest: str
+    lease_epoch: int
+
+
+class Event(NamedTuple):
+    """One entry of the change feed."""
+
+    seq: int
+    run_id: str
+    at: str
+    kind: str
+    data: Mapping[str, Any]
+
+
+class Command(NamedTuple):
+    """What somebody asked of a run's owner; unanswered while ``applied_at`` is None."""
+
+    command_id: int
+    run_id: str
+    kind: str
+    data: Mapping[str, Any]
+    requested_at: str
+    requested_by: str | None
+    applied_at: str | None
+    result: Any
+    error_code: str | None
+
+
+@lru_cache(maxsize=4096)
+def stamp_of(text: str) -> int:
+    """Microseconds since the epoch of ISO 8601 text; the inverse of ``model.stamp_text``."""
+    return (datetime.fromisoformat(text) - EPOCH) // _MICROSECOND

@@ -1,0 +1,299 @@
+"""What may be written, each inside a transaction of ``Ledger.write``, with the connection first.
+
+The writes of a run's owner are conditional on its lease (owner, epoch, status) in the same
+transaction. They answer whether they landed; where the lease is lost they write nothing at all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from engine import codec
+from engine.errors import RunNotFound
+from engine.store.append import Append, StepRow, append
+from engine.store.records import Command
+from engine.store.schema import ACTIVE
+from engine.store.values import encode_columns, quoted
+
+__all__ = [
+    "Append",
+    "Connection",
+    "StepRow",
+    "adopt",
+    "answer_command",
+    "append",
+    "count_active",
+    "delete_run",
+    "event",
+    "heartbeat",
+    "insert_run",
+    "pending_commands",
+    "refuse_commands",
+    "request_cancel",
+    "request_command",
+    "transition",
+]
+
+Connection = sqlite3.Connection
+
+_CHILDREN = (
+    "steps",
+    "orders",
+    "fills",
+    "cash_flows",
+    "holdings",
+    "commits",
+    "commands",
+    "discarded_steps",
+    "discarded_orders",
+    "discarded_fills",
+    "discarded_equity",
+    "discarded_cash_flows",
+)
+
+
+def insert_run(conn: Connection, columns: Mapping[str, Any]) -> int:
+    """A new row of ``runs`` and its first ``status`` event; the run's integer key.
+
+    JSON columns may be given as plain values. Raises ``LedgerRefused`` for a column that ``runs``
+    does not have, a NaN, or a run id that is taken.
+    """
+    values = encode_columns(columns)
+    names = ", ".join(quoted(name) for name in values)
+    marks = ", ".join("?" * len(values))
+    cursor = conn.execute(
+        f"INSERT INTO runs ({names}) VALUES ({marks})",
+        tuple(values.values()),
+    )
+    key = cursor.lastrowid
+    assert key is not None
+    _status_event(
+        conn, columns["run_id"], None, str(columns["status"]), None, columns["created_at"]
+    )
+    return key
+
+
+def count_active(conn: Connection, agent_id: str | None = None) -> int:
+    """How many runs count against the cap: all of them, or those of one agent; no baselines."""
+    sql = f"SELECT count(*) FROM runs WHERE status IN {ACTIVE} AND baseline_of IS NULL"
+    if agent_id is None:
+        row = conn.execute(sql).fetchone()
+    else:
+        row = conn.execute(f"{sql} AND agent_id = ?", (agent_id,)).fetchone()
+    return int(row[0])
+
+
+def transition(
+    conn: Connection,
+    run_id: str,
+    *,
+    sources: Collection[str],
+    to: str,
+    owner: str | None,
+    epoch: int | None,
+    reason: str | None,
+    at: str,
+    columns: Mapping[str, Any],
+) -> bool:
+    """Move a run to status ``to`` if it is in one of ``sources`` and the lease is as given.
+
+    ``owner`` or ``epoch`` None asks for none in particular. ``columns`` are set with it. Whether it
+    landed: False has changed nothing. The ``status`` event carries from, to and reason.
+    """
+    before = _status(conn, run_id)
+    if before is None or before not in {str(source) for source in sources}:
+        return False
+    values = {**encode_columns(columns), "status": str(to), "updated_at": at}
+    condition, lease = _lease(owner, epoch)
+    changed = conn.execute(
+        f"UPDATE runs SET {_settings(values)} WHERE run_id = ? AND status = ?{condition}",
+        (*values.values(), run_id, before, *lease),
+    ).rowcount
+    if not changed:
+        return False
+    _status_event(conn, run_id, before, str(to), reason, at)
+    return True
+
+
+def adopt(
+    conn: Connection,
+    run_id: str,
+    *,
+    new_owner: str,
+    old_owner: str | None,
+    old_epoch: int,
+    sources: Collection[str],
+    to: str,
+    reason: str | None = None,
+    at: str,
+    columns: Mapping[str, Any],
+) -> int | None:
+    """Take a run over from ``old_owner`` at ``old_epoch``; the new epoch, or None if too late.
+
+    However many try, one gets it: the others find another epoch.
+    """
+    before = _status(conn, run_id)
+    if before is None or before not in {str(source) for source in sources}:
+        return None
+    values = {
+        **encode_columns(columns),
+        "status": str(to),
+        "owner_instance": new_owner,
+        "lease_epoch": old_epoch + 1,
+        "updated_at": at,
+    }
+    changed = conn.execute(
+        f"UPDATE runs SET {_settings(values)} WHERE run_id = ? AND status = ? "
+        "AND owner_instance IS ? AND lease_epoch = ?",
+        (*values.values(), run_id, before, old_owner, old_epoch),
+    ).rowcount
+    if not changed:
+        return None
+    if before != str(to):
+        _status_event(conn, run_id, before, str(to), reason, at)
+    return old_epoch + 1
+
+
+def heartbeat(conn: Connection, run_id: str, owner: str, epoch: int, seq: int, at: str) -> bool:
+    """Show that the owner lives; False if the run is no longer its own, or no longer active."""
+    changed = conn.execute(
+        "UPDATE runs SET heartbeat_seq = ?, heartbeat_at = ? WHERE run_id = ? "
+        f"AND owner_instance = ? AND lease_epoch = ? AND status IN {ACTIVE}",
+        (seq, at, run_id, owner, epoch),
+    ).rowcount
+    return changed > 0
+
+
+def request_cancel(conn: Connection, run_id: str, at: str) -> bool:
+    """Ask the owner to cancel; the first request's time stays. False for a run that has ended."""
+    changed = conn.execute(
+        "UPDATE runs SET cancel_requested_at = coalesce(cancel_requested_at, ?) "
+        f"WHERE run_id = ? AND (status IN {ACTIVE} OR status = 'interrupted')",
+        (at, run_id),
+    ).rowcount
+    return changed > 0
+
+
+def request_command(
+    conn: Connection, run_id: str, kind: str, data: Mapping[str, Any], at: str, by: str | None
+) -> int:
+    """Leave a command for the run's owner; its id. Raises ``RunNotFound``."""
+    if _status(conn, run_id) is None:
+        raise RunNotFound(f"there is no run {run_id}", field="run")
+    command_id = conn.execute(
+        "INSERT INTO commands (run_id, kind, data, requested_at, requested_by) "
+        "VALUES (?, ?, ?, ?, ?)",
+        (run_id, str(kind), codec.dumps(dict(data)), at, by),
+    ).lastrowid
+    assert command_id is not None
+    event(conn, run_id, "command", {"command_id": command_id, "kind": str(kind)}, at)
+    return command_id
+
+
+def pending_commands(conn: Connection, owner: str) -> list[Command]:
+    """The unanswered commands to ``owner``'s runs, oldest first; also for a reading connection."""
+    rows = conn.execute(
+        "SELECT command_id, commands.run_id, kind, data, requested_at, requested_by, applied_at, "
+        "result, commands.error_code FROM commands JOIN runs USING (run_id) "
+        "WHERE applied_at IS NULL AND owner_instance = ? ORDER BY command_id",
+        (owner,),
+    ).fetchall()
+    return [command_of(row) for row in rows]
+
+
+def answer_command(
+    conn: Connection,
+    command_id: int,
+    *,
+    at: str,
+    result: object = None,
+    error_code: str | None = None,
+) -> bool:
+    """Record what became of a command. False if it has been answered already."""
+    changed = conn.execute(
+        "UPDATE commands SET applied_at = ?, result = ?, error_code = ? "
+        "WHERE command_id = ? AND applied_at IS NULL",
+        (at, None if result is None else codec.dumps(result), error_code, command_id),
+    ).rowcount
+    return changed > 0
+
+
+def refuse_commands(conn: Connection, run_id: str, at: str, error_code: str) -> int:
+    """Answer whatever is left unanswered of a run with ``error_code``; how many there were."""
+    return conn.execute(
+        "UPDATE commands SET applied_at = ?, error_code = ? "
+        "WHERE run_id = ? AND applied_at IS NULL",
+        (at, error_code, run_id),
+    ).rowcount
+
+
+def event(conn: Connection, run_id: str, kind: str, data: Mapping[str, Any], at: str) -> None:
+    """One entry of the change feed."""
+    conn.execute(
+        "INSERT INTO events (run_id, at, kind, data) VALUES (?, ?, ?, ?)",
+        (run_id, at, kind, codec.dumps(dict(data))),
+    )
+
+
+def delete_run(conn: Connection, run_id: str, *, at: str, by: str | None) -> bool:
+    """Remove an ended or interrupted run with all its rows; its row stays as a tombstone's archive.
+
+    False for a run that is active. Raises ``RunNotFound``.
+    """
+    # Imported here: it brings pandas along, which nothing else on this path needs.
+    from sqlite_utils import Database
+
+    db = Database(conn, execute_plugins=False)
+    rows = list(db["runs"].rows_where("run_id = ?", [run_id]))
+    if not rows:
+        raise RunNotFound(f"there is no run {run_id}", field="run")
+    row = rows[0]
+    if conn.execute("SELECT 1 FROM active_runs WHERE run_id = ?", (run_id,)).fetchone():
+        return False
+    db.table("tombstones").insert(
+        {"run_id": run_id, "deleted_at": at, "deleted_by": by, "archive": codec.dumps(row)}
+    )
+    for name in _CHILDREN:
+        db.table(name).delete_where("run_id = ?", [run_id])
+    db.table("equity_points").delete_where("run_key = ?", [row["run_key"]])
+    db.table("runs").delete_where("run_id = ?", [run_id])
+    _status_event(conn, run_id, row["status"], None, "deleted", at)
+    return True
+
+
+def command_of(row: tuple[Any, ...]) -> Command:
+    """A ``Command`` of its row, JSON decoded."""
+    command = Command(*row)
+    return command._replace(
+        data=codec.loads(row[3]), result=None if row[7] is None else codec.loads(row[7])
+    )
+
+
+def _status(conn: Connection, run_id: str) -> str | None:
+    row = conn.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _status_event(
+    conn: Connection, run_id: str, before: str | None, to: str | None, reason: str | None, at: str
+) -> None:
+    reason = None if reason is None else str(reason)
+    event(conn, run_id, "status", {"from": before, "to": to, "reason": reason}, at)
+
+
+def _lease(owner: str | None, epoch: int | None) -> tuple[str, tuple[Any, ...]]:
+    condition = ""
+    values: list[Any] = []
+    if owner is not None:
+        condition += " AND owner_instance = ?"
+        values.append(owner)
+    if epoch is not None:
+        condition += " AND lease_epoch = ?"
+        values.append(epoch)
+    return condition, tuple(values)
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{quoted(name)} = ?" for name in values)
