@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-from engine.store.reader import Reader
-from engine.store.records import StepRecord
 
 from engine.errors import LedgerReadOnly, RunNotActive, RunNotResumable
 from engine.model import (
@@ -29,6 +27,8 @@ from engine.runs.instance import Instance, is_alive
 from engine.runs.lifecycle import ACTIVE, TERMINAL, Status
 from engine.runs.limits import Limits
 from engine.store.ledger import Ledger
+from engine.store.reader import Reader
+from engine.store.records import StepRecord
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -276,7 +276,10 @@ class Gateway:
     def sparks(self, run_ids: tuple[str, ...], points: int = 24) -> dict[str, tuple[float, ...]]:
         """A sample of each run's equity, evenly spaced, for sparklines."""
         reader = self.reader()
-        return {run_id: tuple(reader.equity_sample(run_id, points)) for run_id in run_ids}
+        return {
+            run_id: tuple(reader.equity_sample(run_id, points).equity.tolist())
+            for run_id in run_ids
+        }
 
     def bars(self, run_id: str) -> Panel:
         """The bars the run trades; read from its source where this process does not have them.

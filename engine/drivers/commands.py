@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from engine import codec
@@ -33,10 +34,13 @@ def answer_pending(service: RunService, reader: Reader) -> None:
             result = {"status": record.status, "step_index": record.step_index}
         except StepdeckError as error:
             code, result = error.code, {"message": str(error)}
-        at = wall_text(service.clock)
         service.ledger.write(
-            lambda conn, command=command, result=result, code=code, at=at: writes.answer_command(
-                conn, command.command_id, at=at, result=result, error_code=code
+            partial(
+                writes.answer_command,
+                command_id=command.command_id,
+                at=wall_text(service.clock),
+                result=result,
+                error_code=code,
             )
         )
 

@@ -160,7 +160,7 @@ class RunService:
     def _refuse_past_caps(self, conn: writes.Connection, agent_id: str | None) -> None:
         """Inside the inserting transaction, so that no two surfaces can race past a cap."""
         limits = self.limits
-        caps = [("", limits.max_active_runs, None)]
+        caps: list[tuple[str, int, str | None]] = [("", limits.max_active_runs, None)]
         if agent_id is not None:
             caps.append((f" of agent {agent_id}", limits.max_active_runs_per_agent, agent_id))
         for whose, limit, agent in caps:
