@@ -146,7 +146,7 @@ class Gateway:
         service, host, ledger = self._service, self._host, self._ledger
         if service is not None and host is not None and ledger is not None:
             for session in list(service.sessions.values()):
-                if live == "wait" and session.decide is not None:
+                if live == "wait" and session.status is Status.RUNNING and session.decide:
                     session.closed.wait()
                 elif live == "cancel" and session.baseline_of is None:
                     service.cancel(session.run_id)
@@ -322,6 +322,15 @@ class Gateway:
             if session.baseline_of is None
         )
 
+    def check(self, request: RunRequest) -> RunRequest:
+        """The request with its symbols, timeframe and typed parameters filled in; no row is made.
+
+        Raises the ``InputError`` kinds that ``create`` would.
+        """
+        from engine.runs.requests import prepare
+
+        return prepare(request).request
+
     def create(self, request: RunRequest, *, start: bool = True) -> RunRecord:
         """A new run; with ``start`` the host takes it up, else it is left ``interrupted``.
 
@@ -339,6 +348,12 @@ class Gateway:
     def take_up(self, run_id: str, *, play: bool | None = None) -> RunRecord:
         """Go on with an interrupted run, as it was, or playing or paused as ``play`` says."""
         service, host = self._driving()
+        if play and self.record(run_id).driver == "manual":
+            raise RunNotResumable(
+                f"run {run_id} is driven by hand",
+                field="run",
+                remedy=f"open it with `stepdeck {run_id}`",
+            )
         session = service.take_up(run_id, play=play)
         host.enqueue(session)
         return service.record(run_id)

@@ -59,6 +59,7 @@ class Host:
         self._baselines: deque[tuple[str, RunRequest]] = deque()
         self._working = 0
         service.ready = self.enqueue
+        service.completed = self._queue_baseline
         for _ in range(threads):
             self._hire()
         self._watcher = threading.Thread(target=self._watch, name="stepdeck-watch", daemon=True)
@@ -161,14 +162,11 @@ class Host:
             log.warning("%s", error)
             self.service.drop(session)
         except LedgerError as error:
-            # The run is not at fault: it is left for whoever can write to the ledger again.
             log.warning("run %s stopped: %s", session.run_id, error)
-            self.service.drop(session)
+            self.service.stall(session)
         except Exception as error:  # one run's failure is kept, shown, and isolated
             log.exception("run %s failed", session.run_id)
             self.service.fail(session, StepdeckError(f"{type(error).__name__}: {error}"))
-        if session.closed.is_set():
-            self._queue_baseline(session)
 
     def _start(self, session: Session) -> None:
         self.service.load(session)
@@ -215,12 +213,7 @@ class Host:
     def _queue_baseline(self, session: Session) -> None:
         """A completed run's baseline is computed after its result has been published."""
         request = session.request
-        if (
-            session.status is Status.COMPLETED
-            and request.baselines
-            and session.baseline_of is None
-            and request.strategy != "buy_and_hold"
-        ):
+        if request.baselines and session.baseline_of is None and request.strategy != "buy_and_hold":
             baseline = replace(
                 request,
                 strategy="buy_and_hold",
@@ -266,6 +259,7 @@ class Host:
                     if now >= beat:
                         beat, beats = now + HEARTBEAT_SECONDS, beats + 1
                         service.beat(beats)
+                        service.retry_unsaid()
                     if now >= reap:
                         reap = now + service.limits.reaper_interval_seconds
                         recover(service.ledger, service.instance, clock)

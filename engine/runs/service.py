@@ -6,6 +6,7 @@ service starts no threads: its host moves the runs. What it answers is what the 
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import uuid
 from collections.abc import Callable, Mapping
@@ -47,6 +48,7 @@ from engine.runs.lifecycle import (
 from engine.runs.limits import Limits
 from engine.runs.output import RunOutput, captured, log_path
 from engine.runs.panels import panel_of
+from engine.runs.recovery import recover
 from engine.runs.requests import prepare
 from engine.runs.session import Progress, Session
 from engine.sim.observation import Observation
@@ -57,13 +59,14 @@ from engine.strategies.registry import LoadedStrategy
 from engine.version import __version__
 
 # How long a cancel waits for the step in progress before it is committed over the step's head.
-CANCEL_PATIENCE_SECONDS = 0.2
+PATIENCE_SECONDS = 0.2
 
 
 class RunService:
     """Creates, loads, moves and ends runs in one ledger, as one owner.
 
-    ``ready`` is called with every session that has become able to move; the host sets it.
+    ``ready`` is called with every session that has become able to move, ``completed`` with every
+    one whose result has been published; the host sets both.
     """
 
     def __init__(
@@ -82,6 +85,8 @@ class RunService:
         self.surface = surface
         self.sessions: dict[str, Session] = {}
         self.ready: Callable[[Session], None] = lambda _session: None
+        self.completed: Callable[[Session], None] = lambda _session: None
+        self._unsaid: list[Session] = []
         self.committer = Committer(ledger, instance.id, self.clock)
 
     # -- making a run ---------------------------------------------------------------------------
@@ -362,16 +367,18 @@ class RunService:
         """End the run as cancelled, if it has not ended; the answer is its true state.
 
         What was computed before is committed first. A strategy that does not return within
-        ``CANCEL_PATIENCE_SECONDS`` is not waited for: the run is cancelled over its head, and what
+        ``PATIENCE_SECONDS`` is not waited for: the run is cancelled over its head, and what
         it still answers is fenced. A finished run keeps its result.
         """
         session = self.sessions.get(run_id)
         if session is not None:
-            with session.claim(CANCEL_PATIENCE_SECONDS) as held:
+            with session.claim(PATIENCE_SECONDS) as held:
                 if session.closed.is_set():
                     pass
                 elif held:
-                    self._close(session, Trigger.CANCEL, reason=EndReason.CANCELLED_BY_USER)
+                    # A lost lease is no error here: the record says whose the run is now.
+                    with contextlib.suppress(LeaseLost):
+                        self._close(session, Trigger.CANCEL, reason=EndReason.CANCELLED_BY_USER)
                 else:
                     self._cancel_row(run_id, self.instance.id, session.epoch)
                     self.drop(session)
@@ -415,14 +422,57 @@ class RunService:
                 self._close(session, Trigger.FAIL, reason=_end_reason(error), error=error)
 
     def interrupt(self, session: Session, reason: str = "owner_left") -> None:
-        """Leave the run where it is, for anybody to take up."""
-        with session.claim():
-            if not session.closed.is_set():
-                self._close(session, Trigger.INTERRUPT, reason=reason)
+        """Leave the run where it is, for anybody to take up.
+
+        Like a cancel, it does not wait for a strategy that does not return.
+        """
+        with session.claim(PATIENCE_SECONDS) as held:
+            if session.closed.is_set():
+                return
+            if held:
+                with contextlib.suppress(LeaseLost):
+                    self._close(session, Trigger.INTERRUPT, reason=reason)
+            else:
+                self._interrupt_row(session, reason)
+                self.drop(session)
+
+    def stall(self, session: Session) -> None:
+        """Let go of a run whose rows could not be written; it is no failure of the run.
+
+        What was computed and not committed is dropped: it will be computed again. The row is made
+        ``interrupted`` by ``retry_unsaid`` as soon as the ledger can be written.
+        """
+        session.unwritten.clear()
+        session.in_flight.clear()
+        self.drop(session)
+        self._unsaid.append(session)
+
+    def retry_unsaid(self) -> None:
+        """Say of stalled runs what could not be said before. Raises ``LedgerError`` if it fails."""
+        while self._unsaid:
+            self._interrupt_row(self._unsaid[0], "ledger_unwritable")
+            self._unsaid.pop(0)
+
+    def _interrupt_row(self, session: Session, reason: str) -> None:
+        at = wall_text(self.clock)
+        self.ledger.write(
+            lambda conn: writes.transition(
+                conn,
+                session.run_id,
+                sources=sources(Trigger.INTERRUPT),
+                to=target(Trigger.INTERRUPT),
+                owner=self.instance.id,
+                epoch=session.epoch,
+                reason=reason,
+                at=at,
+                columns={},
+            )
+        )
 
     def _complete(self, session: Session) -> None:
         ended = session.progress.state.ended if session.progress is not None else None
         self._close(session, Trigger.COMPLETE, reason=ended or EndReason.END_OF_DATA)
+        self.completed(session)
 
     def _close(
         self,
@@ -477,6 +527,9 @@ class RunService:
         at a cap; the run is then left as it was.
         """
         record = self.record(run_id)
+        if record.status in ACTIVE and not self.owner_alive(record):
+            recover(self.ledger, self.instance, self.clock)
+            record = self.record(run_id)
         if record.status != Status.INTERRUPTED:
             raise RunNotResumable(f"run {run_id} is {record.status}, not interrupted", field="run")
         prepared = prepare(config.decode_request(record.config))
