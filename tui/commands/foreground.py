@@ -1,0 +1,168 @@
+"""A run in the foreground: followed to its end with a progress line, cancelled by Ctrl-C.
+
+Signals only set a flag that the following loop looks at, so that a run is never left between two
+states: Ctrl-C cancels it in the ledger, SIGTERM and SIGHUP leave it interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from engine.model import RunRecord
+from tui.commands.common import Deck, print_json, report
+from tui.plain import run_document, run_text, state
+
+if TYPE_CHECKING:
+    from tui.gateway import Gateway
+
+LOOK_SECONDS: Final = 0.1
+DONE, FAILED, CANCELLED = 0, 1, 130
+_MOVING: Final = frozenset({"created", "loading", "running", "paused"})
+_ENDED: Final = frozenset({"completed", "failed", "cancelled"})
+
+Show = Callable[[RunRecord], None]
+
+
+class Signals:
+    """What the process has been asked for since ``caught`` began."""
+
+    def __init__(self) -> None:
+        self.cancel = False
+        self.leave = False
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            self.cancel = True
+            # The second Ctrl-C is for a program that does not answer the first.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        else:
+            self.leave = True
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[Signals]:
+        """Catch SIGINT, SIGTERM and SIGHUP for the while."""
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, self._on_signal) for number in numbers}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def drive(deck: Deck, begin: Callable[[Gateway], RunRecord], *, create: bool, as_json: bool) -> int:
+    """Follow the run that ``begin`` makes or takes up to its end; print it; the exit status."""
+    gateway = deck.open(write=True, create=create)
+    with Signals().caught() as signals:
+        try:
+            record = _follow(gateway, begin(gateway).run_id, signals)
+            if record.status in _ENDED:
+                _print(record, as_json=as_json)
+                _wait_for_baselines(gateway, signals)
+                return _status(record, as_json=as_json)
+        finally:
+            gateway.close(live="interrupt")
+    # Only now does the ledger say what became of a run that was left.
+    gateway = deck.open(write=False)
+    try:
+        record = gateway.record(record.run_id)
+    finally:
+        gateway.close()
+    _print(record, as_json=as_json)
+    return _status(record, as_json=as_json)
+
+
+def _follow(gateway: Gateway, run_id: str, signals: Signals) -> RunRecord:
+    """Wait for the run's end, showing its progress where stderr is a terminal."""
+    record = gateway.record(run_id)
+    with _progress() as show:
+        while record.status in _MOVING and not signals.leave:
+            record = gateway.wait(run_id, timeout=LOOK_SECONDS)
+            show(record)
+            if signals.cancel:
+                record = gateway.cancel(run_id)
+    return record
+
+
+def _progress() -> AbstractContextManager[Show]:
+    return _bar() if sys.stderr.isatty() else contextlib.nullcontext(lambda _record: None)
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Show]:
+    """A bar with step, rate, time left and equity on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        TextColumn("{task.completed:,.0f}/{task.fields[steps]}", markup=False),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[equity]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+        auto_refresh=False,
+    ) as progress:
+        task = progress.add_task("loading", total=None, steps="?", rate="", equity="")
+        first: tuple[float, int] | None = None
+
+        def show(record: RunRecord) -> None:
+            nonlocal first
+            now = time.monotonic()
+            if first is None and record.step_index:
+                first = now, record.step_index
+            rate = ""
+            if first is not None and now > first[0]:
+                rate = f"{(record.step_index - first[1]) / (now - first[0]):,.0f} steps/s"
+            progress.update(
+                task,
+                description=record.status,
+                completed=record.step_index,
+                total=record.total_steps,
+                steps="?" if record.total_steps is None else f"{record.total_steps:,}",
+                rate=rate,
+                equity="" if record.equity is None else f"equity {record.equity:,.2f}",
+            )
+            progress.refresh()
+
+        yield show
+
+
+def _print(record: RunRecord, *, as_json: bool) -> None:
+    if as_json:
+        print_json(run_document(record))
+    else:
+        from engine.sim.metrics import FORMULAS
+
+        click.echo(run_text(record, "none", FORMULAS))
+    sys.stdout.flush()
+
+
+def _wait_for_baselines(gateway: Gateway, signals: Signals) -> None:
+    """Baselines come after the result has been published; a signal leaves them be."""
+    while not (signals.cancel or signals.leave or gateway.settle(LOOK_SECONDS)):
+        pass
+
+
+def _status(record: RunRecord, *, as_json: bool) -> int:
+    """The exit status of a run that ended so; what did not go well is said on stderr."""
+    if record.status == "completed":
+        return DONE
+    message = f"run {record.run_id} is {state(record)}"
+    if record.error_message:
+        message += f": {record.error_message}"
+    if record.status == "interrupted":
+        message += f"; `stepdeck resume {record.run_id}` goes on with it"
+    report({"code": record.error_code or record.status, "message": message}, as_json=as_json)
+    return CANCELLED if record.status == "cancelled" else FAILED

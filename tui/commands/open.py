@@ -1,0 +1,47 @@
+"""``stepdeck [RUN]``: the terminal app."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.commands.common import Deck, db_option, pass_deck
+
+if TYPE_CHECKING:
+    from tui.gateway import Gateway
+
+
+@click.command("open")
+@click.argument("run", required=False)
+@db_option
+@pass_deck
+def command(deck: Deck, run: str | None) -> int:
+    """The terminal app, on RUN if one is named."""
+    return open_app(deck, run)
+
+
+def open_app(deck: Deck, run: str | None, *, read_only: bool = False) -> int:
+    """Open the app on the deck's ledger; its return code. A run that is not there is refused."""
+    gateway = deck.open(write=not read_only, create=not read_only, app=True)
+    try:
+        run_id = gateway.resolve(run) if run is not None else None
+        return show_app(deck, gateway, run_id, read_only=read_only)
+    finally:
+        # What the person chose on quitting has been done by the app; the rest is left resumable.
+        gateway.close(live="interrupt")
+
+
+def show_app(
+    deck: Deck, gateway: Gateway, run_id: str | None = None, *, read_only: bool = False
+) -> int:
+    """Run the app over an open gateway; its return code."""
+    if deck.settings.no_color:
+        # Textual looks for the variable when it is imported, and so do the children it starts.
+        os.environ["NO_COLOR"] = "1"
+    from tui.app import StepdeckApp
+
+    app = StepdeckApp(gateway, deck.settings, run_id=run_id, read_only=read_only)
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,85 @@
+"""``stepdeck run``: a strategy over bars, in the foreground to its end or prepared only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
+from tui.options import NOT_YET, OPTIONS, RunOption, Value, build_request
+
+if TYPE_CHECKING:
+    from engine.model import RunRequest
+
+
+def _declare(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """The table of run options as options of a command; what they mean is read later, as text."""
+    for name in NOT_YET:
+        # Known, so that the refusal can say "not yet" instead of "no such option".
+        verb = click.option(
+            f"--{name}", f"opt_{name}", hidden=True, is_flag=name == "isolate", default=None
+        )(verb)
+    for option in reversed(OPTIONS):
+        verb = click.option(*_names(option), **_attributes(option))(verb)
+    return verb
+
+
+def _names(option: RunOption) -> tuple[str, str]:
+    flags = f"--{option.name}/--no-{option.name}" if option.kind == "switch" else option.flag
+    return flags, f"opt_{option.name}"
+
+
+def _attributes(option: RunOption) -> dict[str, Any]:
+    help_text = option.help
+    if option.choices:
+        help_text += f" {' | '.join(option.choices)}"
+    if option.kind == "flag":
+        return {"is_flag": True, "help": help_text}
+    if option.kind == "switch":
+        return {"default": True, "help": help_text}
+    if option.default is not None:
+        help_text += f" [default: {option.default}]"
+    metavar = option.metavar or option.name.upper()
+    return {"multiple": option.kind == "many", "help": help_text, "metavar": metavar}
+
+
+@click.command("run")
+@click.argument("strategy")
+@_declare
+@json_option
+@db_option
+@pass_deck
+def run(deck: Deck, /, strategy: str, as_json: bool, **given: Value) -> int:
+    """Run STRATEGY over bars and print the result; Ctrl-C cancels the run.
+
+    STRATEGY is buy_and_hold, sma_cross, rsi_reversion, momentum, manual, tape:FILE.jsonl or
+    FILE.py:Class; `stepdeck strategies` explains them. A manual run, or one with --paused, is
+    prepared, its id printed, and left for the app or for `stepdeck resume`.
+    """
+    values = {name.removeprefix("opt_"): value for name, value in given.items()}
+    if values.get("costs") is None:
+        values["costs"] = deck.settings.costs
+    request = build_request(strategy, values)
+    # A manual run has nobody in the foreground to decide: it waits for the app.
+    if request.paused or strategy == "manual":
+        return _prepare(deck, request, as_json=as_json)
+    from tui.commands.foreground import drive
+
+    return drive(deck, lambda gateway: gateway.create(request), create=True, as_json=as_json)
+
+
+def _prepare(deck: Deck, request: RunRequest, *, as_json: bool) -> int:
+    gateway = deck.open(write=True, create=True)
+    try:
+        record = gateway.create(request, start=False)
+    finally:
+        gateway.close()
+    if as_json:
+        from tui.plain import run_document
+
+        print_json(run_document(record))
+    else:
+        click.echo(record.run_id)
+    return 0

@@ -1,0 +1,148 @@
+"""A run as files: CSV and Parquet (a folder, one file a table), one JSON document, a tape.
+
+CSV and JSON hold the ledger's own columns, stamps as ISO 8601 text; Parquet holds stamps as
+timestamps in UTC. Text of the ledger is written as it is: files are for programs.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from engine.codec import decode_decision, loads
+from engine.model import CashFlow, Fill, OrderRecord, RunRecord, stamp_text
+from engine.store.records import StepRecord, stamp_of
+from tui.files import refusals, refuse_to_replace, write_atomically, write_folder_atomically
+from tui.gateway import Gateway
+from tui.plain import run_document
+
+Format = Literal["csv", "parquet", "json", "tape"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+TABLES: Final = ("equity", "orders", "fills", "steps", "cash_flows")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of a run: its columns and its rows, stamps as microseconds in ``ts``."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+
+
+def export_run(
+    gateway: Gateway, run_id: str, form: Format, target: Path, *, force: bool = False
+) -> Mapping[str, int]:
+    """Write the run to ``target``; rows by table, or the lines of the tape.
+
+    CSV and Parquet make the folder ``target``, the others the file. Raises ``InvalidOption`` if
+    something is there and ``force`` is not given, or if the place refuses.
+    """
+    refuse_to_replace(target, folder=form in ("csv", "parquet"), force=force)
+    if form == "tape":
+        return {"decisions": _write_tape(gateway, run_id, target)}
+    record, tables = read_tables(gateway, run_id)
+    if form == "json":
+        document = {"run": run_document(record)} | {
+            name: [dict(zip(table.columns, row, strict=True)) for row in _with_text(table)]
+            for name, table in tables.items()
+        }
+        text = json.dumps(document, allow_nan=False, ensure_ascii=False)
+        write_atomically(target, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+    elif form == "csv":
+        write_folder_atomically(target, lambda part: _write_csv(part, tables))
+    else:
+        write_folder_atomically(target, lambda part: _write_parquet(part, tables))
+    return {name: len(table.rows) for name, table in tables.items()}
+
+
+def read_tables(gateway: Gateway, run_id: str) -> tuple[RunRecord, dict[str, Table]]:
+    """The run's row and its tables as they were at one moment."""
+    detail = gateway.detail(run_id)
+    equity = zip(
+        range(len(detail.stamps)),
+        detail.stamps.tolist(),
+        detail.equity.tolist(),
+        detail.cash.tolist(),
+        strict=True,
+    )
+    tables = {
+        "equity": Table(("step_index", "ts", "equity", "cash"), list(equity)),
+        "orders": _of(detail.orders, OrderRecord),
+        "fills": _of(detail.fills, Fill),
+        "steps": _steps(detail.decisions),
+        "cash_flows": _of(detail.cash_flows, CashFlow),
+    }
+    return detail.record, tables
+
+
+def _of(rows: Sequence[Any], kind: type[Any]) -> Table:
+    return Table(tuple(kind._fields), rows)
+
+
+def _steps(rows: Sequence[StepRecord]) -> Table:
+    at = StepRecord._fields.index("ts")
+    return Table(
+        StepRecord._fields, [(*row[:at], stamp_of(row.ts), *row[at + 1 :]) for row in rows]
+    )
+
+
+def _with_text(table: Table) -> Iterable[Sequence[Any]]:
+    """The rows with their stamps as the ledger shows them."""
+    if "ts" not in table.columns:
+        return table.rows
+    at = table.columns.index("ts")
+    return ((*row[:at], stamp_text(row[at]), *row[at + 1 :]) for row in table.rows)
+
+
+def _write_csv(folder: Path, tables: Mapping[str, Table]) -> None:
+    for name, table in tables.items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(table.columns)
+            writer.writerows(_with_text(table))
+
+
+def _write_parquet(folder: Path, tables: Mapping[str, Table]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name, table in tables.items():
+        columns = list(zip(*table.rows, strict=True)) or [()] * len(table.columns)
+        arrays = [
+            pa.array(column, type=_parquet_type(pa, column_name))
+            for column_name, column in zip(table.columns, columns, strict=True)
+        ]
+        pq.write_table(pa.table(arrays, names=list(table.columns)), folder / f"{name}.parquet")
+
+
+_INTEGERS: Final = frozenset({"step_index", "fill_id", "closed_step", "lease_epoch"})
+_TEXTS: Final = frozenset(
+    {*OrderRecord._fields, *StepRecord._fields, "kind"}
+    - {"requested_quantity", "quantity", "limit_price", "stop_price", "filled_quantity"}
+)
+
+
+def _parquet_type(pa: Any, column: str) -> Any:
+    """The column's type, from its name: a column that is empty or all null has one too."""
+    if column == "ts":
+        return pa.timestamp("us", tz="UTC")
+    if column in _INTEGERS:
+        return pa.int64()
+    return pa.string() if column in _TEXTS else pa.float64()
+
+
+def _write_tape(gateway: Gateway, run_id: str, target: Path) -> int:
+    """The run's effective decisions, at the stamps whose bars they had seen."""
+    from engine.strategies.tape import write_tape
+
+    decisions = [
+        (stamp_of(row.ts), decode_decision(loads(row.decision)))
+        for row in gateway.detail(run_id).decisions
+    ]
+    with refusals(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return write_tape(decisions, target)
