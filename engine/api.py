@@ -126,10 +126,9 @@ def run(
     """
     loaded = registry.from_class(strategy) if isinstance(strategy, type) else None
     name = loaded.info.name if loaded is not None else str(strategy)
-    source, text = _source_of(bars)
+    open_source, text = _source_of(bars)
     request = _request(name, text, params or {}, costs, config)
-    if source is not None:
-        source = source(request)
+    source = open_source(request) if open_source is not None else None
     if ledger is not None:
         return _run_in_ledger(Path(ledger), request, loaded, source)
     return _run_in_memory(prepare(request, loaded=loaded, source=source))

@@ -7,12 +7,9 @@ service starts no threads: its host moves the runs. What it answers is what the 
 from __future__ import annotations
 
 import contextlib
-import platform
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
-
-import numpy as np
 
 from engine import codec
 from engine.errors import (
@@ -26,11 +23,10 @@ from engine.errors import (
     StepdeckError,
     StepNotActive,
     StrategyChanged,
-    TooManyActiveRuns,
 )
 from engine.market import BarSource
 from engine.model import Decision, RunRecord, RunRequest
-from engine.runs import config, replay
+from engine.runs import config, replay, rows
 from engine.runs.clock import Clock, SystemClock, wall_text
 from engine.runs.commit import Committer
 from engine.runs.instance import Instance, is_alive
@@ -56,7 +52,6 @@ from engine.sim.simulation import Simulation
 from engine.store import writes
 from engine.store.ledger import Ledger
 from engine.strategies.registry import LoadedStrategy
-from engine.version import __version__
 
 # How long a cancel waits for the step in progress before it is committed over the step's head.
 PATIENCE_SECONDS = 0.2
@@ -108,42 +103,19 @@ class RunService:
         prepared = prepare(request, loaded=loaded, source=source)
         request = prepared.request
         run_id = uuid.uuid4().hex[:12]
-        metadata = {
-            "surface": self.surface,
-            "engine_version": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        }
-        at = wall_text(self.clock)
-        columns = {
-            "run_id": run_id,
-            "name": request.name,
-            "tags": list(request.tags),
-            "agent_id": request.agent_id,
-            "strategy": request.strategy,
-            "driver": prepared.driver,
-            "status": Status.CREATED,
-            "source": request.source,
-            "timeframe": request.timeframe,
-            "symbols": list(request.symbols or ()),
-            "start": request.start.isoformat() if request.start else None,
-            "end": request.end.isoformat() if request.end else None,
-            "config": config.encode_request(request),
-            "initial_cash": request.rules.cash,
-            "metadata": metadata,
-            "baseline_of": baseline_of,
-            "owner_instance": self.instance.id,
-            "lease_epoch": 1,
-            "created_at": at,
-            "updated_at": at,
-            "config_hash": config.config_hash(request),
-            "strategy_hash": prepared.loaded.source_hash,
-            "engine_version": __version__,
-        }
+        metadata = rows.how_made(self.surface)
+        columns = rows.first_row(
+            prepared,
+            run_id=run_id,
+            owner=self.instance.id,
+            metadata=metadata,
+            baseline_of=baseline_of,
+            at=wall_text(self.clock),
+        )
 
         def insert(conn: writes.Connection) -> int:
             if baseline_of is None:
-                self._refuse_past_caps(conn, request.agent_id)
+                rows.refuse_past_caps(conn, self.limits, request.agent_id)
             return writes.insert_run(conn, columns)
 
         run_key = self.ledger.write(insert)
@@ -161,21 +133,6 @@ class RunService:
         )
         self.sessions[run_id] = session
         return session
-
-    def _refuse_past_caps(self, conn: writes.Connection, agent_id: str | None) -> None:
-        """Inside the inserting transaction, so that no two surfaces can race past a cap."""
-        limits = self.limits
-        caps: list[tuple[str, int, str | None]] = [("", limits.max_active_runs, None)]
-        if agent_id is not None:
-            caps.append((f" of agent {agent_id}", limits.max_active_runs_per_agent, agent_id))
-        for whose, limit, agent in caps:
-            active = writes.count_active(conn, agent)
-            if limit and active >= limit:
-                raise TooManyActiveRuns(
-                    f"{active} runs{whose} are active and the limit is {limit}",
-                    field="agent" if agent else None,
-                    remedy="cancel one, or wait until one ends",
-                )
 
     def load(self, session: Session) -> None:
         """Read the run's bars; afterwards ``session.progress`` is set, unless the run is closed.
@@ -392,18 +349,15 @@ class RunService:
 
     def _cancel_row(self, run_id: str, owner: str | None, epoch: int) -> None:
         at = wall_text(self.clock)
-        self.ledger.write(
-            lambda conn: writes.transition(
-                conn,
-                run_id,
-                sources=sources(Trigger.CANCEL),
-                to=target(Trigger.CANCEL),
-                owner=owner,
-                epoch=epoch,
-                reason=EndReason.CANCELLED_BY_USER,
-                at=at,
-                columns={"end_reason": EndReason.CANCELLED_BY_USER, "finished_at": at},
-            )
+        rows.move_row(
+            self.ledger,
+            run_id,
+            Trigger.CANCEL,
+            owner=owner,
+            epoch=epoch,
+            reason=EndReason.CANCELLED_BY_USER,
+            at=at,
+            columns={"end_reason": EndReason.CANCELLED_BY_USER, "finished_at": at},
         )
 
     # -- ending it ------------------------------------------------------------------------------
@@ -454,19 +408,14 @@ class RunService:
             self._unsaid.pop(0)
 
     def _interrupt_row(self, session: Session, reason: str) -> None:
-        at = wall_text(self.clock)
-        self.ledger.write(
-            lambda conn: writes.transition(
-                conn,
-                session.run_id,
-                sources=sources(Trigger.INTERRUPT),
-                to=target(Trigger.INTERRUPT),
-                owner=self.instance.id,
-                epoch=session.epoch,
-                reason=reason,
-                at=at,
-                columns={},
-            )
+        rows.move_row(
+            self.ledger,
+            session.run_id,
+            Trigger.INTERRUPT,
+            owner=self.instance.id,
+            epoch=session.epoch,
+            reason=reason,
+            at=wall_text(self.clock),
         )
 
     def _complete(self, session: Session) -> None:
@@ -547,7 +496,7 @@ class RunService:
 
         def adopt(conn: writes.Connection) -> int | None:
             if record.baseline_of is None:
-                self._refuse_past_caps(conn, record.agent_id)
+                rows.refuse_past_caps(conn, self.limits, record.agent_id)
             return writes.adopt(
                 conn,
                 run_id,
