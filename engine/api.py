@@ -28,7 +28,8 @@ from engine.runs.lifecycle import TERMINAL, Status
 from engine.runs.panels import panel_of
 from engine.runs.requests import Prepared, prepare
 from engine.sim import metrics
-from engine.sim.simulation import Simulation, StepResult
+from engine.sim.simulation import Simulation
+from engine.sim.state import join
 from engine.store.reader import Reader
 from engine.strategies import Strategy, registry
 
@@ -201,7 +202,7 @@ def _run_in_memory(prepared: Prepared) -> Result:
     advanced = simulation.advance(state, decide, simulation.total_steps)
     if advanced.fault is not None:
         raise advanced.fault
-    result = StepResult.join([first, advanced.result])
+    result = join([first, advanced.result])
     figures = metrics.compute(panel, request.rules, result.equity, result.fills, result.cash_flows)
     return Result(
         None,

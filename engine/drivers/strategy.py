@@ -33,8 +33,11 @@ def decider_of(run: Prepared, panel: Panel) -> Decide | None:
     path = loaded.info.path
     try:
         strategy = loaded.make(run.request.params)
-        with PreparedPanel(panel) as prepared:
-            strategy.prepare(prepared)
+        lent = PreparedPanel(panel)
+        try:
+            strategy.prepare(lent)
+        finally:
+            lent.seal()
     except StepdeckError:
         raise
     except BaseException as error:

@@ -16,7 +16,7 @@ from engine.model import Decision, stamp_text
 from engine.runs.clock import Clock, wall_text
 from engine.runs.lifecycle import Trigger, sources, target
 from engine.runs.session import Session
-from engine.sim.simulation import StepResult
+from engine.sim.state import StepResult, join
 from engine.store import writes
 from engine.store.ledger import Ledger
 
@@ -110,7 +110,7 @@ class Committer:
             return None
         progress = session.progress
         assert progress is not None
-        result = StepResult.join([result for result, _ in session.unwritten])
+        result = join([result for result, _ in session.unwritten])
         rows = [row for _, rows in session.unwritten for row in rows]
         session.unwritten.clear()
         panel = progress.simulation.panel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from engine import market
 from engine.errors import InvalidOption
@@ -18,12 +19,19 @@ FILL_RULES = ("next_open", "close")
 class Prepared:
     """A request that was found good, and what the finding brought to light.
 
-    ``request`` names its symbols, timeframe and typed parameters.
+    ``request`` names its symbols, timeframe and typed parameters, and its files by whole paths.
     """
 
     request: RunRequest
     source: BarSource
     loaded: registry.LoadedStrategy
+
+    @property
+    def strategy(self) -> str:
+        """The strategy's name for people: a file's own name stands for its path."""
+        path = self.loaded.info.path
+        spec = self.request.strategy
+        return spec if path is None else spec.replace(str(path.absolute()), path.name, 1)
 
     @property
     def driver(self) -> Driver:
@@ -58,8 +66,24 @@ def prepare(
     loaded = loaded or registry.load(request.strategy)
     params = registry.parse_params(loaded.info, request.params)
     source = source or market.resolve(request)
-    request = replace(request, params=params, symbols=source.symbols, timeframe=source.timeframe)
+    request = replace(
+        request,
+        strategy=_from_anywhere(request.strategy, loaded.info.path),
+        params=params,
+        source=source.source,
+        symbols=source.symbols,
+        timeframe=source.timeframe,
+    )
     return Prepared(request, source, loaded)
+
+
+def _from_anywhere(spec: str, path: Path | None) -> str:
+    """The spec with its file's whole path, so that a run can be taken up from any folder."""
+    if path is None:
+        return spec
+    if spec.startswith("tape:"):
+        return f"tape:{path.absolute()}"
+    return f"{path.absolute()}:{spec.rpartition(':')[2]}"
 
 
 def check_rules(rules: Rules) -> None:

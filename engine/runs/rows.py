@@ -44,7 +44,7 @@ def first_row(
         "name": request.name,
         "tags": list(request.tags),
         "agent_id": request.agent_id,
-        "strategy": request.strategy,
+        "strategy": prepared.strategy,
         "driver": prepared.driver,
         "status": Status.CREATED,
         "source": request.source,

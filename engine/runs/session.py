@@ -22,7 +22,8 @@ from engine.runs.output import RunOutput
 from engine.runs.requests import Prepared
 from engine.sim import digest, metrics
 from engine.sim.observation import Observation
-from engine.sim.simulation import Simulation, State, StepResult
+from engine.sim.simulation import Simulation
+from engine.sim.state import State, StepResult
 from engine.store.writes import StepRow
 
 # The figures that are columns of ``runs`` as well as keys of its ``metrics``.
