@@ -1,0 +1,115 @@
+"""The deck's own colours, dark and light: calm grounds, and hues kept for meaning.
+
+Both give every role of ``tui.widgets.roles`` a contrast of at least 4.5 to 1 on the background, the
+surface and the panel (faint rules and ticks: 2 to 1), and keep gain and loss apart in lightness too,
+for eyes and terminals that do not tell their hues apart. No colour is ever the only carrier.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from textual.theme import Theme
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+DARK: Final = Theme(
+    name="stepdeck-dark",
+    dark=True,
+    primary="#5aa2e6",
+    secondary="#b79adb",
+    accent="#59c2c9",
+    warning="#e3b262",
+    error="#ef7a74",
+    success="#82ca7d",
+    foreground="#d3d9e0",
+    background="#0f1318",
+    surface="#151a21",
+    panel="#1d242d",
+    boost="#242c37",
+    variables={
+        "text": "#d3d9e0",
+        "text-muted": "#8f9bab",
+        "text-disabled": "#66717f",
+        "text-primary": "#6fb1ef",
+        "text-secondary": "#b79adb",
+        "text-accent": "#59c2c9",
+        "text-warning": "#e3b262",
+        "text-error": "#ef7a74",
+        "text-success": "#82ca7d",
+        "foreground-muted": "#8f9bab",
+        "foreground-disabled": "#4d5866",
+        "border": "#59c2c9",
+        "border-blurred": "#2b343f",
+        "block-cursor-background": "#24405c",
+        "block-cursor-foreground": "#eef3f8",
+        "block-cursor-blurred-background": "#1e2a37",
+        "block-hover-background": "#1a212a",
+        "scrollbar": "#2f3a47",
+        "scrollbar-hover": "#3d4b5b",
+        "scrollbar-active": "#59c2c9",
+        "scrollbar-background": "#12171d",
+        "scrollbar-corner-color": "#12171d",
+        "footer-background": "#151a21",
+        "footer-key-foreground": "#59c2c9",
+        "input-cursor-background": "#d3d9e0",
+        "input-selection-background": "#24405c",
+        "button-color-foreground": "#0f1318",
+    },
+)
+
+LIGHT: Final = Theme(
+    name="stepdeck-light",
+    dark=False,
+    primary="#1f66b0",
+    secondary="#7a4fae",
+    accent="#0b6e77",
+    warning="#8a5800",
+    error="#b8322a",
+    success="#1f6b2c",
+    foreground="#242a31",
+    background="#faf9f6",
+    surface="#f3f1ec",
+    panel="#e9e6de",
+    boost="#dfdbd1",
+    variables={
+        "text": "#242a31",
+        "text-muted": "#5b6470",
+        "text-disabled": "#8b929b",
+        "text-primary": "#1a5a9e",
+        "text-secondary": "#7a4fae",
+        "text-accent": "#0b6570",
+        "text-warning": "#855300",
+        "text-error": "#b02a22",
+        "text-success": "#1c6529",
+        "foreground-muted": "#5b6470",
+        "foreground-disabled": "#9aa0a8",
+        "border": "#0b6e77",
+        "border-blurred": "#d2cdc2",
+        "block-cursor-background": "#cfe0f2",
+        "block-cursor-foreground": "#16202b",
+        "block-cursor-blurred-background": "#e2e6ea",
+        "block-hover-background": "#eeebe4",
+        "scrollbar": "#cdc8bc",
+        "scrollbar-hover": "#b8b2a4",
+        "scrollbar-active": "#0b6e77",
+        "scrollbar-background": "#f3f1ec",
+        "scrollbar-corner-color": "#f3f1ec",
+        "footer-background": "#f3f1ec",
+        "footer-key-foreground": "#0b6570",
+        "input-cursor-background": "#242a31",
+        "input-selection-background": "#cfe0f2",
+        "button-color-foreground": "#faf9f6",
+    },
+)
+
+THEMES: Final = (DARK, LIGHT)
+
+
+def register(app: App[object], name: str | None = None) -> None:
+    """Make both themes known to the app; with ``name`` (any theme the app knows) use that one."""
+    for theme in THEMES:
+        app.register_theme(theme)
+    if name is not None:
+        app.theme = name

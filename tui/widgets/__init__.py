@@ -1,0 +1,1 @@
+"""The deck's own widgets, drawn line by line: a live table, charts and figures."""

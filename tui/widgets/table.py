@@ -1,0 +1,556 @@
+"""A live table on the Line API: fixed columns, keyed rows, only changed lines painted anew.
+
+Textual's own ``DataTable`` repaints every visible cell when one changes. This one never measures
+its rows and paints none that is not on the screen, so a tick costs the same at any row count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, NamedTuple
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui import keys
+from tui.safe import Align, cells, cut, fit, safe_line
+from tui.widgets.roles import COMPONENTS, Span, Styles, role_css
+
+HEADER_LINES: Final = 1
+CURSOR_MARK: Final = "▌"
+MARKED: Final = "●"
+RISING: Final = "▴"
+FALLING: Final = "▾"
+
+
+class Cell(NamedTuple):
+    """What stands in one cell. The text may come from anywhere: it is cleaned when painted."""
+
+    text: str
+    role: str = "text"
+
+
+class Row(NamedTuple):
+    """One row: a key that stays with it through every sort, and a cell for each column."""
+
+    key: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of fixed width in cells.
+
+    ``priority`` 0 always stays; where columns do not fit, the highest go first. One column may be
+    ``flexible``: ``width`` is then its least, and it takes what the others leave.
+    """
+
+    key: str
+    title: str
+    width: int
+    align: Align = "left"
+    priority: int = 0
+    flexible: bool = False
+    sortable: bool = True
+
+
+class Placed(NamedTuple):
+    """A column that fits: its place among all columns, its first cell and its width."""
+
+    index: int
+    x: int
+    width: int
+
+
+def lay_out(columns: Sequence[Column], width: int, gutter: int) -> tuple[Placed, ...]:
+    """Where the columns stand in ``width`` cells, ``gutter`` of them kept free on the left.
+
+    Columns are two cells apart where all fit so, else one. Those that do not fit are dropped from
+    the highest priority down (of equals, the rightmost first). If what may not drop is still too
+    wide, the last column is cut.
+    """
+    kept = list(range(len(columns)))
+
+    def needed(gap: int) -> int:
+        return gutter + sum(columns[i].width for i in kept) + gap * max(0, len(kept) - 1)
+
+    gap = 2 if needed(2) <= width else 1
+    while needed(gap) > width:
+        last = max(kept, key=lambda i: (columns[i].priority, i), default=None)
+        if last is None or columns[last].priority == 0:
+            break
+        kept.remove(last)
+    if gap == 1 and needed(2) <= width:
+        gap = 2
+    spare = width - needed(gap)
+    placed: list[Placed] = []
+    x = gutter
+    for index in kept:
+        column = columns[index]
+        size = column.width
+        if column.flexible:
+            size = max(min(column.width, 4), column.width + spare)
+        size = min(size, width - x)
+        if size <= 0:
+            break
+        placed.append(Placed(index, x, size))
+        x += size + gap
+    return tuple(placed)
+
+
+def header_spans(
+    columns: Sequence[Column],
+    placed: Sequence[Placed],
+    width: int,
+    sort: tuple[str, bool] | None,
+) -> list[Span]:
+    """The line of titles; the sorted column carries an arrow: up for rising, down for falling."""
+    spans: list[Span] = []
+    at = 0
+    for index, x, size in placed:
+        column = columns[index]
+        title = column.title
+        role = "muted"
+        if sort is not None and sort[0] == column.key:
+            title = cut(title, size - 1) + (FALLING if sort[1] else RISING)
+            role = "accent"
+        spans.append(Span(" " * (x - at) + fit(title, size, column.align), role, "header"))
+        at = x + size
+    if at < width:
+        spans.append(Span(" " * (width - at), "muted", "header"))
+    return spans
+
+
+def row_spans(
+    row: Row,
+    columns: Sequence[Column],
+    placed: Sequence[Placed],
+    width: int,
+    ground: str,
+    sign: str,
+) -> list[Span]:
+    """One row's line; ``sign`` is what stands in the gutter (cursor, mark), without its padding."""
+    gutter = placed[0].x if placed else 0
+    spans = [Span(fit(sign, gutter), "accent" if sign else "text", ground)] if gutter else []
+    at = gutter
+    for index, x, size in placed:
+        text, role = row.cells[index]
+        text = fit(safe_line(text), size, columns[index].align)
+        spans.append(Span(" " * (x - at) + text, role, ground))
+        at = x + size
+    if at < width:
+        spans.append(Span(" " * (width - at), "text", ground))
+    return spans
+
+
+class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
+    """A table with a cursor that stays with its row, marks and a sort that its owner does.
+
+    Give it whole row models with ``set_rows`` as often as you like: rows are compared, and only the
+    visible lines that differ are painted. ``enter`` and ``space`` are the owner's to bind: to
+    ``action_open`` and ``action_mark``.
+    """
+
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar = keys.bindings(keys.Place.LIST)
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(COMPONENTS)
+    DEFAULT_CSS = role_css(
+        "DeckTable",
+        """
+    height: 1fr;
+    background: $background;
+    color: $foreground;
+    overflow-x: hidden;
+    overflow-y: auto;
+    scrollbar-size-vertical: 1;
+""",
+    )
+
+    @dataclass
+    class Highlighted(Message):
+        """The cursor stands on another row; ``key`` is None where there are no rows."""
+
+        table: DeckTable
+        key: str | None
+
+        @property
+        def control(self) -> DeckTable:
+            return self.table
+
+    @dataclass
+    class Opened(Message):
+        """A row was double clicked or opened with a key."""
+
+        table: DeckTable
+        key: str
+
+        @property
+        def control(self) -> DeckTable:
+            return self.table
+
+    @dataclass
+    class SortRequested(Message):
+        """A title was clicked; sorting is the owner's."""
+
+        table: DeckTable
+        column: str
+
+        @property
+        def control(self) -> DeckTable:
+            return self.table
+
+    @dataclass
+    class Marked(Message):
+        """Other rows are marked now; ``keys`` in the order of the rows."""
+
+        table: DeckTable
+        keys: tuple[str, ...]
+
+        @property
+        def control(self) -> DeckTable:
+            return self.table
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        empty: str = "",
+        marks: bool = False,
+        sort: tuple[str, bool] | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._columns = tuple(columns)
+        self._empty = empty
+        self._marks = marks
+        self._sort = sort
+        self._rows: tuple[Row, ...] = ()
+        self._places: dict[str, int] = {}
+        self._cursor: int = 0
+        self._marked: frozenset[str] = frozenset()
+        self._look = Styles(self)
+        self._placed: tuple[Placed, ...] = ()
+        self._placed_width = -1
+
+    # What it shows
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows as last set."""
+        return self._rows
+
+    @property
+    def cursor_index(self) -> int:
+        """The row the cursor stands on; 0 where there are none."""
+        return self._cursor
+
+    @property
+    def cursor_key(self) -> str | None:
+        """The key of the row the cursor stands on."""
+        return self._rows[self._cursor].key if self._rows else None
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """The keys of marked rows in the order of the rows."""
+        if not self._marked:
+            return ()
+        return tuple(row.key for row in self._rows if row.key in self._marked)
+
+    @property
+    def sort(self) -> tuple[str, bool] | None:
+        """The column shown as sorted, and whether falling."""
+        return self._sort
+
+    def set_rows(self, rows: Iterable[Row]) -> int:
+        """Show these rows; how many visible lines are painted anew for it.
+
+        The cursor stays with its key; if that is gone it stays at its place. Marks of rows that
+        are gone go with them. Raises ``ValueError`` for a key that stands twice.
+        """
+        new = tuple(rows)
+        old, old_key, old_cursor, old_marked = (
+            self._rows,
+            self.cursor_key,
+            self._cursor,
+            self._marked,
+        )
+        places = {row.key: index for index, row in enumerate(new)}
+        if len(places) != len(new):
+            seen: set[str] = set()
+            twice = next(row.key for row in new if row.key in seen or seen.add(row.key))  # type: ignore[func-returns-value]
+            raise ValueError(f"two rows with the key {twice!r}")
+        self._rows, self._places = new, places
+        kept = places.get(old_key) if old_key is not None else None
+        self._cursor = kept if kept is not None else max(0, min(old_cursor, len(new) - 1))
+        if old_marked:
+            self._marked = old_marked & places.keys()
+
+        if len(new) != len(old):
+            self.virtual_size = Size(0, len(new) + HEADER_LINES)
+        changed = self._refresh_differences(old, old_cursor, old_marked)
+        if old_key != self.cursor_key:
+            self.post_message(self.Highlighted(self, self.cursor_key))
+        if self._marked != old_marked:
+            self.post_message(self.Marked(self, self.marked))
+        return changed
+
+    def _refresh_differences(
+        self, old: tuple[Row, ...], old_cursor: int, old_marked: frozenset[str]
+    ) -> int:
+        """Repaint the visible lines that differ from what they showed."""
+        visible = self._visible()
+        if not old or not self._rows:
+            if old or self._rows:
+                self.refresh()
+                return len(visible)
+            return 0
+        moved = self._cursor - old_cursor
+        if moved and self.scroll_offset.y and old_cursor in visible:
+            # A sort took the cursor's row elsewhere: let it keep its line of the screen.
+            target = min(self.scroll_offset.y + moved, self.max_scroll_y)
+            if target != self.scroll_offset.y:
+                self.scroll_to(y=target, animate=False)
+                return len(visible)
+        rows, count = self._rows, 0
+        for index in range(visible.start, visible.stop):
+            before = old[index] if index < len(old) else None
+            after = rows[index] if index < len(rows) else None
+            if (
+                before != after
+                or (index == self._cursor) is not (index == old_cursor)
+                or (after is not None and (after.key in self._marked) != (after.key in old_marked))
+            ):
+                self.refresh_line(index + HEADER_LINES)
+                count += 1
+        if moved and old_cursor in visible and self._cursor not in visible:
+            self._scroll_to_cursor()
+        return count
+
+    def set_sort(self, column: str | None, falling: bool = False) -> None:
+        """Show a column as the sorted one."""
+        sort = None if column is None else (column, falling)
+        if sort != self._sort:
+            self._sort = sort
+            self._refresh_header()
+
+    def set_empty(self, text: str) -> None:
+        """What to say where there are no rows: what would be here, and what makes it."""
+        if text != self._empty:
+            self._empty = text
+            if not self._rows:
+                self.refresh()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns; the rows must be set to match."""
+        self._columns = tuple(columns)
+        self._placed_width = -1
+        self._rows, self._places = (), {}
+        self.refresh()
+
+    # Cursor
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on a row (the nearest there is) and bring it into view."""
+        index = max(0, min(index, len(self._rows) - 1))
+        if index != self._cursor:
+            old, self._cursor = self._cursor, index
+            self.refresh_line(old + HEADER_LINES)
+            self.refresh_line(index + HEADER_LINES)
+            self.post_message(self.Highlighted(self, self.cursor_key))
+        self._scroll_to_cursor()
+
+    def move_to_key(self, key: str) -> bool:
+        """Put the cursor on the row of that key; whether there is one."""
+        index = self._places.get(key)
+        if index is None:
+            return False
+        self.move_to(index)
+        return True
+
+    def _page(self) -> int:
+        return max(1, self.size.height - HEADER_LINES)
+
+    def _visible(self) -> range:
+        """The indices of rows whose lines are on the screen (some may be past the last row)."""
+        top = self.scroll_offset.y
+        return range(top, top + self._page())
+
+    def _scroll_to_cursor(self) -> None:
+        top, page = self.scroll_offset.y, self._page()
+        if self._cursor < top:
+            self.scroll_to(y=self._cursor, animate=False)
+        elif self._cursor >= top + page:
+            self.scroll_to(y=self._cursor - page + 1, animate=False)
+
+    def action_up(self) -> None:
+        """One row up."""
+        self.move_to(self._cursor - 1)
+
+    def action_down(self) -> None:
+        """One row down."""
+        self.move_to(self._cursor + 1)
+
+    def action_first(self) -> None:
+        """To the first row."""
+        self.move_to(0)
+
+    def action_last(self) -> None:
+        """To the last row."""
+        self.move_to(len(self._rows) - 1)
+
+    def action_page_up(self) -> None:
+        """A page up."""
+        self.move_to(self._cursor - self._page())
+
+    def action_page_down(self) -> None:
+        """A page down."""
+        self.move_to(self._cursor + self._page())
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if (key := self.cursor_key) is not None:
+            self.post_message(self.Opened(self, key))
+
+    # Marks
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away, and go on to the next."""
+        self.toggle_mark()
+        self.action_down()
+
+    def toggle_mark(self, key: str | None = None) -> None:
+        """Mark a row (that under the cursor), or take its mark away."""
+        key = self.cursor_key if key is None else key
+        if key is not None and key in self._places:
+            self._set_marks(self._marked ^ {key})
+
+    def mark_all(self) -> None:
+        """Mark every row."""
+        self._set_marks(frozenset(self._places))
+
+    def clear_marks(self) -> None:
+        """Mark none."""
+        self._set_marks(frozenset())
+
+    def _set_marks(self, marked: frozenset[str]) -> None:
+        if not self._marks or marked == self._marked:
+            return
+        changed = self._marked ^ marked
+        self._marked = marked
+        visible = self._visible()
+        for index in range(visible.start, min(visible.stop, len(self._rows))):
+            if self._rows[index].key in changed:
+                self.refresh_line(index + HEADER_LINES)
+        self.post_message(self.Marked(self, self.marked))
+
+    # Mouse
+
+    def column_at(self, x: int) -> str | None:
+        """The key of the column at a cell of a line, gaps counting to the column before."""
+        found = None
+        for index, start, _ in self._layout():
+            if x >= start:
+                found = self._columns[index].key
+        return found
+
+    def on_click(self, event: events.Click) -> None:
+        """Title: ask for a sort. Row: cursor; gutter: mark; double click: open."""
+        at = event.get_content_offset(self)
+        if at is None or event.button != 1:
+            return
+        event.stop()
+        if at.y < HEADER_LINES:
+            column = self.column_at(at.x)
+            if column is not None and self._column(column).sortable:
+                self.post_message(self.SortRequested(self, column))
+            return
+        index = at.y - HEADER_LINES + self.scroll_offset.y
+        if index >= len(self._rows):
+            return
+        key = self._rows[index].key
+        self.move_to(index)
+        if self._marks and at.x < self._gutter():
+            self.toggle_mark(key)
+        elif event.chain == 2:
+            self.post_message(self.Opened(self, key))
+
+    def _column(self, key: str) -> Column:
+        return next(column for column in self._columns if column.key == key)
+
+    # Painting
+
+    def _gutter(self) -> int:
+        return 2 if self._marks else 1
+
+    def _layout(self) -> tuple[Placed, ...]:
+        width = self.size.width
+        if width != self._placed_width:
+            self._placed = lay_out(self._columns, width, self._gutter())
+            self._placed_width = width
+        return self._placed
+
+    @property
+    def shown_columns(self) -> tuple[str, ...]:
+        """The keys of the columns that fit at the present width."""
+        return tuple(self._columns[placed.index].key for placed in self._layout())
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._look.clear()
+
+    def on_focus(self) -> None:
+        """The cursor looks different where keys act on it."""
+        self._look.clear()
+        self.refresh_line(self._cursor + HEADER_LINES)
+
+    def on_blur(self) -> None:
+        """The cursor stays visible, quieter."""
+        self.on_focus()
+
+    def _refresh_header(self) -> None:
+        self.refresh(Region(0, 0, self.size.width, HEADER_LINES))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y < HEADER_LINES:
+            spans = header_spans(self._columns, self._layout(), width, self._sort)
+        elif not self._rows:
+            spans = self._empty_spans(y - HEADER_LINES, width)
+        else:
+            index = y - HEADER_LINES + self.scroll_offset.y
+            if index >= len(self._rows):
+                return Strip.blank(width, self._look.of("text"))
+            spans = self._row_spans(index, width)
+        return Strip([Segment(text, self._style(role, ground)) for text, role, ground in spans])
+
+    def _style(self, role: str, ground: str) -> Style:
+        return self._look.of(role, ground)
+
+    def _row_spans(self, index: int, width: int) -> list[Span]:
+        row = self._rows[index]
+        marked = row.key in self._marked
+        ground = "marked" if marked else "plain"
+        sign = ""
+        if index == self._cursor:
+            ground = "cursor" if self.has_focus else "cursor-blurred"
+            sign = CURSOR_MARK
+        if self._marks:
+            sign = (sign or " ") + (MARKED if marked else " ")
+        return row_spans(row, self._columns, self._layout(), width, ground, sign)
+
+    def _empty_spans(self, line: int, width: int) -> list[Span]:
+        text = self._empty.split("\n")
+        first = max(0, (self._page() - len(text)) // 3)
+        if not first <= line < first + len(text):
+            return [Span(" " * width)]
+        said = cut(text[line - first], width)
+        role = "strong" if line == first and len(text) > 1 else "muted"
+        left = max(0, (width - cells(said)) // 2)
+        return [Span(" " * left), Span(fit(said, width - left), role)]
