@@ -23,7 +23,7 @@ from engine.model import (
     RunRecord,
     RunRequest,
 )
-from engine.runs.instance import Instance, is_alive
+from engine.runs.instance import Instance, describe, is_alive
 from engine.runs.lifecycle import ACTIVE, TERMINAL, Status
 from engine.runs.limits import Limits
 from engine.store.ledger import Ledger
@@ -48,6 +48,15 @@ class RunRow:
 
     record: RunRecord
     owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerInfo:
+    """A process that owns active runs; ``pid`` is None where its lock file is gone."""
+
+    instance: str
+    alive: bool
+    pid: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +223,13 @@ class Gateway:
         if owner not in alive:
             alive[owner] = is_alive(self.path, owner)
         return "elsewhere" if alive[owner] else "gone"
+
+    def owners(self) -> tuple[OwnerInfo, ...]:
+        """The processes that own active runs, each with whether it lives and its process id."""
+        return tuple(
+            OwnerInfo(owner, is_alive(self.path, owner), describe(self.path, owner).get("pid"))
+            for owner in self.reader().owners()
+        )
 
     def detail(self, run_id: str, previous: RunDetail | None = None) -> RunDetail:
         """Everything of one run; with ``previous`` only what is new is read.
