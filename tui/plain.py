@@ -136,7 +136,7 @@ def run_text(record: RunRecord, owner: str, formulas: Mapping[str, str]) -> str:
         ("configuration", record.config_hash),
         ("strategy", record.strategy_hash),
     )
-    parts.append(_pairs("Hashes", ((name, value or DASH) for name, value in hashes)))
+    parts.append(pairs("Hashes", ((name, value or DASH) for name, value in hashes)))
     return "\n\n".join(parts)
 
 
@@ -201,7 +201,7 @@ def _rules(record: RunRecord) -> str:
     costs = rules.pop("costs", {})
     rules["calendar"] = record.config.get("calendar")
     rules |= {name: value for name, value in costs.items() if name != "profile"}
-    return _pairs(
+    return pairs(
         "Rules in force",
         ((name.replace("_", " "), _rule(value)) for name, value in rules.items()),
     )
@@ -217,8 +217,9 @@ def _rule(value: object) -> str:
     return str(value)
 
 
-def _pairs(title: str, pairs: Iterable[tuple[str, str]]) -> str:
-    return f"{title}\n" + _indent(table_body(list(pairs), left=(0, 1)))
+def pairs(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Names and values under a title."""
+    return f"{title}\n" + _indent(table_body(list(rows), left=(0, 1)))
 
 
 def table_body(rows: Sequence[Sequence[str]], left: Iterable[int] = ()) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from importlib import metadata, util
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from engine.errors import LedgerError
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
 from tui.commands.config import settings_rows
-
-if TYPE_CHECKING:
-    from tui.gateway import Gateway
 
 OPTIONAL: Final = {
     "serve": ("fastapi", "uvicorn"),
@@ -38,9 +36,10 @@ def doctor(deck: Deck, schema: bool, as_json: bool) -> int:
         else:
             click.echo(docs.text())
         return 0
+    ledger = _ledger(deck)
     document = {
         "versions": _versions(),
-        "ledger": _ledger(deck),
+        "ledger": ledger,
         "log": str(deck.settings.log_path),
         "config": str(deck.settings.config_path),
         "settings": settings_rows(deck),
@@ -53,4 +52,102 @@ def doctor(deck: Deck, schema: bool, as_json: bool) -> int:
         print_json(document)
     else:
         click.echo(_text(document))
-    return 1 if document["ledger"].get("error") else 0
+    return 0 if ledger["sound"] else 1
+
+
+def _versions() -> dict[str, str]:
+    found = {"stepdeck": "stepdeck", **{name: name for name in PACKAGES}}
+    versions = {name: metadata.version(distribution) for name, distribution in found.items()}
+    return versions | {"python": platform.python_version(), "system": platform.platform()}
+
+
+def _ledger(deck: Deck) -> dict[str, Any]:
+    """How the ledger is kept, who owns what in it, and what is wrong with it."""
+    from engine.store.health import inspect
+
+    path = deck.settings.db
+    if not path.exists():
+        return {"path": str(path), "exists": False, "sound": True, "problems": []}
+    problems: list[str] = []
+    found: dict[str, Any] = {
+        "path": str(path),
+        "exists": True,
+        "sound": False,
+        "problems": problems,
+    }
+    usable = True
+    try:
+        gateway = deck.open(write=True)
+        try:
+            found["owners"] = [asdict(owner) for owner in gateway.owners()]
+            problems += gateway.notices
+        finally:
+            gateway.close()
+    except LedgerError as error:
+        usable = False
+        problems.append(str(error))
+    try:
+        health = inspect(path)
+    except LedgerError as error:
+        # Opening it for writing has said the same already, most times.
+        return found | {"problems": list(dict.fromkeys([*problems, str(error)]))}
+    if health.wal_reset_bug:
+        problems.append(
+            f"SQLite {health.sqlite_version} has the WAL-reset race that 3.51.3 mends; "
+            "stepdeck checkpoints around it, other programs that write this file may not"
+        )
+    problems += health.damage
+    if health.dangling:
+        problems.append(f"{health.dangling} rows belong to no run")
+    return found | asdict(health) | {"path": str(path), "sound": usable and health.sound}
+
+
+def _text(document: dict[str, Any]) -> str:
+    from tui.plain import pairs, table
+
+    ledger = document["ledger"]
+    owners = [
+        f"{owner['instance']} {'alive' if owner['alive'] else 'gone'}, pid {owner['pid'] or '?'}"
+        for owner in ledger.get("owners", ())
+    ]
+    kept: list[tuple[str, str]] = [("path", ledger["path"])]
+    if not ledger["exists"]:
+        kept.append(("state", "not there yet; the first run makes it"))
+    if "schema_version" in ledger:
+        kept += [
+            (
+                "schema",
+                f"{ledger['schema_version']} (this stepdeck: {ledger['known_schema_version']})",
+            ),
+            ("journal", ledger["journal_mode"]),
+            (
+                "size",
+                f"{ledger['pages'] * ledger['page_size']:,} bytes, WAL {ledger['wal_bytes']:,}",
+            ),
+            ("runs", f"{ledger['runs']:,}"),
+            ("SQLite", ledger["sqlite_version"]),
+        ]
+    kept += [("owner", owner) for owner in owners]
+    kept += [("problem", problem) for problem in ledger["problems"]]
+    settings = [
+        (row["key"], "–" if row["value"] is None else str(row["value"]), row["origin"])
+        for row in document["settings"]
+    ]
+    extras = [
+        (name, "installed" if there else "not installed")
+        for name, there in document["extras"].items()
+    ]
+    return "\n\n".join(
+        [
+            pairs("Ledger", kept),
+            pairs("Files", [("log", document["log"]), ("settings", document["config"])]),
+            "Settings\n"
+            + table(
+                ("  setting", "value", "from"),
+                [(f"  {key}", value, origin) for key, value, origin in settings],
+                left=(0, 1, 2),
+            ),
+            pairs("Versions", document["versions"].items()),
+            pairs("Extras", extras),
+        ]
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
-from tui.options import NOT_YET, OPTIONS, RunOption, Value, build_request
+from tui.options import BY_NAME, NOT_YET, OPTIONS, RunOption, Value, build_request
 
 if TYPE_CHECKING:
     from engine.model import RunRequest
@@ -19,7 +19,7 @@ def _declare(verb: Callable[..., Any]) -> Callable[..., Any]:
     for name in NOT_YET:
         # Known, so that the refusal can say "not yet" instead of "no such option".
         verb = click.option(
-            f"--{name}", f"opt_{name}", hidden=True, is_flag=name == "isolate", default=None
+            f"--{name}", _argument(name), hidden=True, is_flag=name == "isolate", default=None
         )(verb)
     for option in reversed(OPTIONS):
         verb = click.option(*_names(option), **_attributes(option))(verb)
@@ -28,7 +28,12 @@ def _declare(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def _names(option: RunOption) -> tuple[str, str]:
     flags = f"--{option.name}/--no-{option.name}" if option.kind == "switch" else option.flag
-    return flags, f"opt_{option.name}"
+    return flags, _argument(option.name)
+
+
+def _argument(name: str) -> str:
+    # `break` is no name in Python, and `run` has arguments of its own.
+    return "opt_" + name.replace("-", "_")
 
 
 def _attributes(option: RunOption) -> dict[str, Any]:
@@ -58,7 +63,8 @@ def run(deck: Deck, /, strategy: str, as_json: bool, **given: Value) -> int:
     FILE.py:Class; `stepdeck strategies` explains them. A manual run, or one with --paused, is
     prepared, its id printed, and left for the app or for `stepdeck resume`.
     """
-    values = {name.removeprefix("opt_"): value for name, value in given.items()}
+    names = {_argument(name): name for name in (*BY_NAME, *NOT_YET)}
+    values = {names[name]: value for name, value in given.items()}
     if values.get("costs") is None:
         values["costs"] = deck.settings.costs
     request = build_request(strategy, values)
