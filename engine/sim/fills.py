@@ -1,0 +1,333 @@
+"""One fill: how much of an order can trade at a price, what it costs, and what it does to the book.
+
+Every fill of every run goes through ``FillModel.execute``, in this order: position, volume,
+leverage, cash (policy O4, O5, O10). A limit replaces the reason of an earlier one only where it
+cuts further, so the reason names the limit that decided the quantity.
+"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Final
+
+from engine.model import Fill, Rules
+from engine.sim.costs import (
+    FeeRates,
+    charges_commission,
+    commission_due,
+    fee_rates,
+    sale_fees,
+)
+from engine.sim.lots import MOST_LOTS, LotGrid
+from engine.sim.panel import Panel
+from engine.sim.portfolio import Book
+from engine.sim.reasons import Reason
+
+_NO_POSITION = Reason.NO_POSITION.value
+_CLIPPED = Reason.CLIPPED_TO_POSITION.value
+_VOLUME_CAP = Reason.VOLUME_CAP.value
+_MAX_LEVERAGE = Reason.MAX_LEVERAGE.value
+_INSUFFICIENT_CASH = Reason.INSUFFICIENT_CASH.value
+
+# What rounding may make of a payment that cash covers exactly: an absolute part below every
+# tolerance of the ledger, and some units in the last place of the cash itself.
+_SLACK: Final = 1e-9
+_SLACK_OF_CASH: Final = 1e-15
+
+_new_fill = tuple.__new__
+
+
+class FillModel:
+    """Executes orders of one run against one book at a time; holds no state of the run."""
+
+    __slots__ = (
+        "_commission",
+        "_costs",
+        "_divisor",
+        "_down",
+        "_factor",
+        "_fees_by_session",
+        "_max_leverage",
+        "_participation",
+        "_sells_pay_fees",
+        "_sessions",
+        "_short",
+        "_stamps",
+        "_symbols",
+        "_up",
+        "_volumes",
+        "_width",
+        "grid",
+    )
+
+    def __init__(self, panel: Panel, rules: Rules) -> None:
+        costs = rules.costs
+        self.grid = LotGrid(rules.lot)
+        self._factor, self._divisor = self.grid.factor, self.grid.divisor
+        self._costs = costs
+        self._commission = charges_commission(costs)
+        self._sells_pay_fees = costs.sec or costs.taf
+        self._fees_by_session: tuple[FeeRates, ...] = tuple(
+            fee_rates(costs, date) for date in panel.session_dates
+        )
+        slip = costs.slippage_bps / 10_000.0
+        self._up, self._down = 1.0 + slip, 1.0 - slip
+        self._participation = rules.participation
+        self._short = rules.allow_short
+        self._max_leverage = rules.max_leverage
+        self._symbols = panel.symbols
+        self._width = len(panel.symbols)
+        self._volumes = panel.flat["volume"]
+        self._stamps = panel.stamps.data
+        self._sessions = panel.sessions.data
+
+    def execute(
+        self,
+        book: Book,
+        fills: list[Fill],
+        marks: memoryview,
+        mark_row: int,
+        step: int,
+        column: int,
+        order_id: str,
+        side: int,
+        lots: int,
+        reference: float,
+        slips: bool,
+        earlier: tuple[float, float, float] | None = None,
+    ) -> tuple[int, str | None]:
+        """Trade up to ``lots`` at ``reference``; append the fill; return lots filled and reason.
+
+        ``side`` is +1 or -1, ``reference`` the price before slippage, ``slips`` whether slippage
+        applies. ``marks[mark_row + column]`` are the last closes, for exposure. ``earlier`` is what
+        the order has filled before: quantity, notional, commission paid. The reason is None where
+        all of ``lots`` filled; with nothing filled it says why.
+        """
+        position = book.lots[column]
+        reason = None
+        if side < 0 and lots > position and not self._short:
+            if position <= 0:
+                return 0, _NO_POSITION
+            lots = position
+            reason = _CLIPPED
+        if self._participation is not None:
+            cap = self.grid.count(self._participation * self._volumes[step * self._width + column])
+            if cap < lots:
+                lots = cap
+                reason = _VOLUME_CAP
+                if not lots:
+                    return 0, reason
+        if not slips:
+            price = reference
+        elif side > 0:
+            price = reference * self._up
+        else:
+            price = reference * self._down
+        if self._short:
+            most = self._exposure_limit(
+                book, marks, mark_row, step, column, side, lots, price, earlier
+            )
+            if most < lots:
+                lots = most
+                reason = _MAX_LEVERAGE
+                if not lots:
+                    return 0, reason
+
+        quantity = lots * self._factor / self._divisor
+        notional = quantity * price
+        commission = self._charge(quantity, notional, earlier) if self._commission else 0.0
+        cash = book.cash
+        fees = 0.0
+        if side > 0:
+            cost = notional + commission
+            if cash < 0.0:
+                # Only a dividend owed by a short does this; then only buys that cover it (O5).
+                if position >= 0:
+                    return 0, _INSUFFICIENT_CASH
+                if lots > -position:
+                    lots = -position
+                    reason = _INSUFFICIENT_CASH
+                    quantity = lots * self._factor / self._divisor
+                    notional = quantity * price
+                    commission = self._charge(quantity, notional, earlier)
+                    cost = notional + commission
+                after_cash = cash - cost
+            else:
+                if cost > cash + self._slack(cash, price):
+                    lots = self._affordable(cash, price, lots, earlier)
+                    reason = _INSUFFICIENT_CASH
+                    if not lots:
+                        return 0, reason
+                    quantity = lots * self._factor / self._divisor
+                    notional = quantity * price
+                    commission = (
+                        self._charge(quantity, notional, earlier) if self._commission else 0.0
+                    )
+                    cost = notional + commission
+                after_cash = cash - cost
+                if after_cash < 0.0:
+                    after_cash = 0.0
+        else:
+            if self._sells_pay_fees:
+                fees = sale_fees(self._fees_by_session[self._sessions[step]], quantity, notional)
+            proceeds = notional - commission - fees
+            after_cash = cash + proceeds
+            if after_cash < 0.0 and proceeds < 0.0:
+                if after_cash < -self._slack(max(cash, 0.0), price):
+                    return 0, _INSUFFICIENT_CASH
+                after_cash = 0.0
+        book.cash = after_cash
+
+        after = position + side * lots
+        avg_cost = book.avg_costs[column]
+        if position * side < 0:
+            closed = quantity
+            through_zero = after * side > 0
+            if through_zero:
+                closed = -side * position * self._factor / self._divisor
+            realized = closed * (price - avg_cost) * -side - commission - fees
+            if not after:
+                avg_cost = 0.0
+            elif through_zero:  # what is left was opened at this price
+                avg_cost = price
+        else:
+            realized = -commission - fees
+            if position:
+                held = side * position * self._factor / self._divisor
+                avg_cost = (held * avg_cost + notional) / (held + quantity)
+            else:
+                avg_cost = price
+        book.hold(column, after, avg_cost)
+        number = book.fills_made
+        book.fills_made = number + 1
+        fills.append(
+            _new_fill(
+                Fill,
+                (
+                    number,
+                    order_id,
+                    step,
+                    self._stamps[step],
+                    self._symbols[column],
+                    "buy" if side > 0 else "sell",
+                    quantity,
+                    price,
+                    reference,
+                    commission,
+                    fees,
+                    (price - reference) * side * quantity,
+                    realized,
+                    after * self._factor / self._divisor,
+                    avg_cost,
+                ),
+            )
+        )
+        return lots, reason
+
+    def _charge(
+        self, quantity: float, notional: float, earlier: tuple[float, float, float] | None
+    ) -> float:
+        """Commission of the next fill: what is due so far less what was paid (policy M2)."""
+        if not self._commission:
+            return 0.0
+        if earlier is None:
+            return commission_due(self._costs, quantity, notional)
+        filled, traded, paid = earlier
+        due = commission_due(self._costs, filled + quantity, traded + notional)
+        return max(due - paid, 0.0)
+
+    def _slack(self, cash: float, price: float) -> float:
+        """What a payment may exceed cash by: never a millionth of a lot, nor a billionth."""
+        return min(_SLACK, 1e-6 * self.grid.lot * price) + _SLACK_OF_CASH * cash
+
+    def _affordable(
+        self,
+        cash: float,
+        price: float,
+        wanted: int,
+        earlier: tuple[float, float, float] | None,
+    ) -> int:
+        """The most lots, below ``wanted``, whose price and commission cash covers (policy O4)."""
+        limit = cash + self._slack(cash, price)
+        costs = self._costs
+
+        def pays(lots: int) -> bool:
+            quantity = lots * self._factor / self._divisor
+            notional = quantity * price
+            return notional + self._charge(quantity, notional, earlier) <= limit
+
+        lot_price = price * self.grid.lot
+        high = min(wanted, floor(min(limit / lot_price, MOST_LOTS)) + 2)  # too many, or wanted
+        low = 0
+        if self._commission:
+            # Commission is at most its minimum plus its linear part plus a cent of rounding.
+            each = lot_price * (1.0 + costs.commission_pct) + (
+                costs.commission_per_share * self.grid.lot
+            )
+            certain = floor((cash - costs.commission_min - 0.01) / each) - 1
+        else:
+            certain = high - 4
+        if certain > 0 and certain < high and pays(certain):
+            low = certain
+        # Invariant: low pays (zero always does), high does not.
+        while high - low > 1:
+            middle = (low + high) // 2
+            if pays(middle):
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def _exposure_limit(
+        self,
+        book: Book,
+        marks: memoryview,
+        mark_row: int,
+        step: int,
+        column: int,
+        side: int,
+        lots: int,
+        price: float,
+        earlier: tuple[float, float, float] | None,
+    ) -> int:
+        """The most lots after which gross exposure is within equity x max_leverage (policy O5).
+
+        The symbol itself is valued at the fill price, the others at their last closes; costs come
+        off equity. A fill that leaves no more exposure than there was is never cut.
+        """
+        position = book.lots[column]
+        if abs(position + side * lots) <= abs(position):
+            return lots
+        grid = self.grid
+        gross_others = 0.0
+        equity = book.cash + book.receivable()
+        for other in book.held:
+            if other != column:
+                value = grid.quantity(book.lots[other]) * marks[mark_row + other]
+                equity += value
+                gross_others += abs(value)
+        equity += grid.quantity(position) * price
+        rates = self._fees_by_session[self._sessions[step]]
+
+        def within(count: int) -> bool:
+            quantity = grid.quantity(count)
+            notional = quantity * price
+            costs = self._charge(quantity, notional, earlier)
+            if side < 0:
+                costs += sale_fees(rates, quantity, notional)
+            gross = gross_others + abs(grid.quantity(position + side * count)) * price
+            room = (equity - costs) * self._max_leverage
+            return gross <= room + min(_SLACK, 1e-6 * grid.lot * price) + 4e-15 * abs(room)
+
+        if within(lots):
+            return lots
+        # Closing what is held, and as much again on the other side, adds no exposure.
+        low = 2 * abs(position) if position * side < 0 else 0
+        high = lots
+        while high - low > 1:
+            middle = (low + high) // 2
+            if within(middle):
+                low = middle
+            else:
+                high = middle
+        return low

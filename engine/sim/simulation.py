@@ -1,0 +1,380 @@
+"""The pure step function: a state and a decision in, the next state and what happened out.
+
+With next-open fills ``start`` settles grid point 0, ``step`` takes decision k and settles k + 1,
+and the last decision settles nothing more: it closes what is left. With close fills ``start``
+settles nothing and decision k settles k. ``advance`` makes many steps at once; its results are
+those of ``step``, bit for bit.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from engine.codec import as_decision
+from engine.errors import StepNotActive, StrategyFault
+from engine.model import HOLD, Decision, Rules
+from engine.sim.broker import Broker, Log, cancel_tagged, close_all
+from engine.sim.intake import plain, take_in
+from engine.sim.observation import Observation, View
+from engine.sim.panel import Floats, Panel
+from engine.sim.portfolio import Book, schedule
+from engine.sim.quick import settle_markets
+from engine.sim.reasons import Reason
+from engine.sim.state import NO_ROWS, Advance, Ended, State, StepResult
+from engine.sim.tickets import Ticket
+
+# Below this many rows a loop over scalars is faster than numpy; both give the same bits.
+_VECTOR_ROWS: Final = 12
+
+Decide = Callable[[Observation], object]
+
+
+class Simulation:
+    """One run's bars under one run's rules. Holds no state of the run, and so can serve many.
+
+    ``params`` is what observations show as ``params``.
+    """
+
+    def __init__(
+        self, panel: Panel, rules: Rules, params: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        self.panel = panel
+        self.rules = rules
+        self.params = MappingProxyType(dict(params))
+        self._actions = dict(schedule(panel))
+        self._action_steps = sorted(self._actions)
+        self._broker = Broker(panel, rules, self._actions)
+        self._grid = self._broker.grid
+        self._marks = self._broker.marks
+        self._columns = dict(panel.index)
+        self._width = len(panel.symbols)
+        self._steps = panel.steps
+        # How far settling runs ahead of deciding: 1 with next-open fills, 0 with close fills.
+        self._lead = 1 if rules.fill == "next_open" else 0
+        self._view = View(panel, self._grid, rules.seed, self.params)
+
+    @property
+    def total_steps(self) -> int:
+        """Decisions in a whole run: one per grid point."""
+        return self._steps
+
+    def initial(self) -> State:
+        """The state before anything has happened."""
+        width = self._width
+        return State(0, 0, float(self.rules.cash), (0,) * width, (0.0,) * width, (0.0,) * width)
+
+    def start(self, state: State) -> tuple[State, StepResult]:
+        """Open the run: with next-open fills settle grid point 0. Raises ``StepNotActive``."""
+        if state.settled or state.decided:
+            raise StepNotActive("the run has started", field="step")
+        if not self._lead:
+            return state, StepResult(0, NO_ROWS, NO_ROWS)
+        batch = _Batch(self, state, 1)
+        batch.settle_start()
+        return batch.finish()
+
+    def observe(self, state: State) -> Observation:
+        """What the next decision may see. Raises ``StepNotActive`` if there is none to make."""
+        self._check(state)
+        return _Batch(self, state, 0).observation()
+
+    def step(self, state: State, decision: Decision) -> tuple[State, StepResult]:
+        """Make one decision and settle what it settles.
+
+        Raises ``StepNotActive`` if the run has not started or is over; ``StrategyError`` if the
+        decision holds something that is no order.
+        """
+        self._check(state)
+        batch = _Batch(self, state, 1)
+        batch.make(decision)
+        return batch.finish()
+
+    def advance(self, state: State, decide: Decide, stop: int) -> Advance:
+        """Ask ``decide`` for decisions until ``stop`` of them are made, or the run is over.
+
+        ``decide`` gets each step's observation and answers what ``codec.as_decision`` takes. A
+        ``StrategyFault`` that it raises ends the advance before that step and is given back; any
+        other exception passes through. Raises ``StepNotActive`` as ``step`` does.
+        """
+        self._check(state)
+        stop = min(stop, self._steps)
+        batch = _Batch(self, state, max(stop - state.decided, 0))
+        fault: StrategyFault | None = None
+        while batch.decided < stop and batch.ended is None:
+            try:
+                decision = batch.ask_while_quiet(decide, stop)
+            except StrategyFault as raised:
+                fault = raised
+                break
+            if decision is not None:
+                try:
+                    batch.make(decision)
+                except StrategyFault as raised:
+                    fault = raised
+                    break
+        after, result = batch.finish()
+        return Advance(after, result, fault)
+
+    def close(self, state: State, reason: Reason) -> StepResult:
+        """The records that end the open orders of a run that stops here, cancelled for a reason.
+
+        For runs that end from outside (``Reason.RUN_ENDED``); it settles nothing.
+        """
+        tickets = [Ticket.thaw(order) for order in state.orders]
+        close_all(tickets, reason, max(state.settled - 1, 0))
+        return StepResult(
+            state.settled,
+            NO_ROWS,
+            NO_ROWS,
+            orders=tuple((state.settled, ticket.record(self._grid)) for ticket in tickets),
+        )
+
+    def _check(self, state: State) -> None:
+        if state.done:
+            raise StepNotActive(f"the run is over ({state.ended})", field="step")
+        if state.settled != state.decided + self._lead:
+            raise StepNotActive("the run has not started", field="step")
+
+
+class _Batch:
+    """A run of steps in the making: the book, the open tickets and the rows so far."""
+
+    __slots__ = (
+        "_broker",
+        "_cash",
+        "_equity",
+        "_first",
+        "_log",
+        "_sim",
+        "book",
+        "decided",
+        "ended",
+        "settled",
+        "tickets",
+    )
+
+    def __init__(self, sim: Simulation, state: State, rows: int) -> None:
+        self._sim = sim
+        self._broker = sim._broker
+        self.book = Book(
+            state.cash, state.lots, state.avg_costs, state.receivables, state.fills_made
+        )
+        self.tickets = [Ticket.thaw(order) for order in state.orders]
+        self.decided = state.decided
+        self.settled = self._first = state.settled
+        self.ended: Ended | None = state.ended
+        self._equity: Floats = np.empty(rows)
+        self._cash: Floats = np.empty(rows)
+        self._log = Log()
+
+    # -- deciding ---------------------------------------------------------------------------------
+
+    def observation(self) -> Observation:
+        """The observation of the next decision.
+
+        With close fills the decision comes at the bar's close, after that bar's corporate actions
+        and resting orders: they are played on a copy, and played for good when the step is made.
+        """
+        sim, step = self._sim, self.decided
+        if sim._lead or not (self.tickets or self._acts(step)):
+            return Observation(sim._view, step, self.book.account())
+        book = self.book
+        preview = Book(book.cash, book.lots, book.avg_costs, book.receivables, book.fills_made)
+        tickets = [Ticket.thaw(ticket.freeze()) for ticket in self.tickets]
+        sim._broker.open_and_range(preview, tickets, step, Log(), markets_at_open=False)
+        return Observation(sim._view, step, preview.account())
+
+    def ask_while_quiet(self, decide: Decide, stop: int) -> Decision | None:
+        """Ask for decisions while nothing happens; the first that is no hold, or None at the end.
+
+        Quiet means that nothing is open and no corporate action is due: then holding a step changes
+        no more than the equity row, and a whole stretch of rows is computed at once.
+        """
+        sim = self._sim
+        begin = self.decided
+        end = self._quiet_until(stop)
+        if end <= begin:
+            decision = as_decision(decide(self.observation()))
+            return decision if not decision.holds else HOLD
+        view, account = sim._view, self.book.account()
+        step = begin
+        try:
+            for step in range(begin, end):
+                answer = decide(Observation(view, step, account))
+                if answer is not None:
+                    decision = as_decision(answer)
+                    if not decision.holds:
+                        break
+            else:
+                step = end
+                return None
+        finally:
+            # On a fault, too: the steps before it held.
+            if step > begin:
+                self._settle_quiet(step - begin)
+        return decision
+
+    def _quiet_until(self, stop: int) -> int:
+        """The first decision, from the present one on, that may not be taken as a quiet hold."""
+        sim, book = self._sim, self.book
+        if self.tickets or (sim._broker.short and any(count < 0 for count in book.lots)):
+            return self.decided  # a short can ruin the run at any point
+        if not book.held and book.cash <= 0.0:
+            return self.decided
+        due = sim._steps
+        position = bisect_right(sim._action_steps, self.settled - 1)
+        if position < len(sim._action_steps):
+            due = sim._action_steps[position]
+        for claim in book.receivables:
+            due = min(due, claim.pay_step)
+        # The last decision closes the run: it is never a mere hold.
+        return min(stop, due - sim._lead, sim._steps - 1)
+
+    def _acts(self, step: int) -> bool:
+        return step in self._sim._actions or bool(self.book.receivables)
+
+    # -- settling ---------------------------------------------------------------------------------
+
+    def make(self, decision: Decision) -> None:
+        """Make one decision and settle the grid point that it settles, if any."""
+        sim, broker, book, log = self._sim, self._broker, self.book, self._log
+        decided = self.decided
+        step = decided + sim._lead
+        last = decided == sim._steps - 1
+        holds, acts = decision.holds, self._acts(step)
+        if self.tickets or last or (acts and not holds):
+            self._make_in_full(decision, decided, step, last)
+            return
+        if acts:
+            broker.apply_actions(book, self.tickets, step, log)
+        if not holds:
+            at_close = not sim._lead
+            if not settle_markets(
+                broker, book, decided, step, decision, sim._columns, at_close, log
+            ):
+                self._make_in_full(decision, decided, step, last)
+                return
+            log.decisions.append((decided, decision))
+        self.decided = decided + 1
+        self._settle_row(step)
+        self._end_if_ruined(step)
+
+    def _make_in_full(self, decision: Decision, decided: int, step: int, last: bool) -> None:
+        sim, broker, book, log = self._sim, self._broker, self.book, self._log
+        decision = plain(decision)
+        tickets = self.tickets
+        if not sim._lead:
+            broker.open_and_range(book, tickets, step, log, markets_at_open=False)
+        if decision.cancels:
+            cancel_tagged(tickets, frozenset(decision.cancels), decided)
+        taken = take_in(decision, decided, sim._columns, sim._grid)
+        if last and sim._lead:
+            close_all(taken, Reason.NO_NEXT_BAR, decided)
+        else:
+            tickets += taken
+            if sim._lead:
+                broker.open_and_range(book, tickets, step, log, markets_at_open=True)
+            else:
+                broker.at_close(book, tickets, step, log)
+            broker.end_session(tickets, step)
+        self.decided = decided + 1
+        if not decision.holds:
+            log.decisions.append((decided, decision))
+        if not (last and sim._lead):
+            self._settle_row(step)
+            self._end_if_ruined(step)
+        if last and self.ended is None:
+            if sim._lead:
+                tickets += taken
+            else:
+                close_all(
+                    [ticket for ticket in tickets if ticket.step == decided],
+                    Reason.NO_NEXT_BAR,
+                    decided,
+                )
+            close_all(tickets, Reason.END_OF_DATA, decided)
+            self.ended = "end_of_data"
+        self._report(step)
+
+    def _report(self, step: int) -> None:
+        """Log the records touched, in order of submission; drop the tickets that have ended."""
+        alive = []
+        for ticket in self.tickets:
+            if ticket.touched:
+                self._log.orders.append((step, ticket.record(self._sim._grid)))
+                ticket.touched = False
+            if ticket.closed_step is None:
+                alive.append(ticket)
+        self.tickets = alive
+
+    def settle_start(self) -> None:
+        """Settle grid point 0 before any decision."""
+        if self._acts(0):
+            self._broker.apply_actions(self.book, self.tickets, 0, self._log)
+        self._settle_row(0)
+        self._end_if_ruined(0)
+
+    def _settle_row(self, step: int) -> None:
+        at = step - self._first
+        book, sim = self.book, self._sim
+        self._equity[at] = book.equity(sim._grid, sim._marks, step * sim._width)
+        self._cash[at] = book.cash
+        self.settled = step + 1
+
+    def _settle_quiet(self, count: int) -> None:
+        """Settle so many held steps: the same sums as ``Book.equity``, a row or many at a time."""
+        if count < _VECTOR_ROWS:
+            for step in range(self.settled, self.settled + count):
+                self._settle_row(step)
+        else:
+            sim, book = self._sim, self.book
+            first, stop = self.settled, self.settled + count
+            rows = slice(first - self._first, stop - self._first)
+            total = self._equity[rows]
+            total[:] = book.cash
+            for column in book.held:
+                total += sim._grid.quantity(book.lots[column]) * sim.panel.mark[first:stop, column]
+            if book.receivables:
+                total += book.receivable()
+            self._cash[rows] = book.cash
+            self.settled = stop
+        self.decided += count
+
+    def _end_if_ruined(self, step: int) -> None:
+        if self._equity[step - self._first] <= 0.0:
+            close_all(self.tickets, Reason.RUIN, step)
+            self.ended = "ruin"
+
+    def finish(self) -> tuple[State, StepResult]:
+        """The state after the batch, and what it did."""
+        book, log = self.book, self._log
+        rows = self.settled - self._first
+        equity, cash = self._equity[:rows], self._cash[:rows]
+        equity.flags.writeable = cash.flags.writeable = False
+        quantity = self._sim._grid.quantity
+        state = State(
+            self.decided,
+            self.settled,
+            book.cash,
+            tuple(book.lots),
+            tuple(quantity(lots) for lots in book.lots),
+            tuple(book.avg_costs),
+            tuple(ticket.freeze() for ticket in self.tickets),
+            tuple(book.receivables),
+            book.fills_made,
+            self.ended,
+        )
+        return state, StepResult(
+            self._first,
+            equity,
+            cash,
+            tuple(log.decisions),
+            tuple(log.orders),
+            tuple(log.fills),
+            tuple(log.cash_flows),
+        )
