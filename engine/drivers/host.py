@@ -68,7 +68,10 @@ class Host:
     def enqueue(self, session: Session) -> None:
         """Let ``session`` have its turns, if it can move."""
         with self._wake:
-            lane = self._lanes.setdefault(session.run_id, _Lane(session))
+            lane = self._lanes.get(session.run_id)
+            if lane is None or lane.session is not session:
+                # New here, or taken up again after this process had left it.
+                lane = self._lanes[session.run_id] = _Lane(session)
             if not lane.queued and not self._closing:
                 lane.queued = True
                 lane.due = 0.0

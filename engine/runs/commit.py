@@ -115,7 +115,6 @@ class Committer:
         session.unwritten.clear()
         panel = progress.simulation.panel
         last = result.first + len(result.equity)
-        tally = progress.tally
         return writes.Append(
             run_id=session.run_id,
             run_key=session.run_key,
@@ -132,11 +131,7 @@ class Committer:
             holdings=progress.holdings(),
             digest=progress.digest,
             at=wall_text(self._clock),
-            columns={
-                "equity": progress.equity,
-                "cash": progress.state.cash,
-                **tally.columns(),
-            },
+            columns=progress.running_columns(),
         )
 
 

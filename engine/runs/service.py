@@ -254,7 +254,8 @@ class RunService:
             stored = reader.step(session.run_id, step)
         said = stored.decision if stored is not None else "{}"
         same_key = stored is not None and key is not None and stored.idempotency_key == key
-        if same_key and said == codec.decision_text(decision):
+        # Both through the wire form: a quantity of 1 is stored as 1.0.
+        if same_key and _wired(said) == _wired(codec.decision_text(decision)):
             return True
         raise StepAlreadyFinalized(
             f"step {step} was decided already: {said}", field="step", remedy=f"step {due} is due"
@@ -568,6 +569,10 @@ class RunService:
         if session.closed.is_set() or session.progress is None:
             raise RunNotActive(f"run {session.run_id} is {session.status}", field="run")
         return session.progress
+
+
+def _wired(text: str) -> Decision:
+    return codec.decode_decision(codec.loads(text))
 
 
 def _end_reason(error: StepdeckError) -> EndReason:

@@ -101,6 +101,20 @@ class Progress:
             if held[1]
         ]
 
+    def running_columns(self) -> dict[str, Any]:
+        """Columns of ``runs`` that every batch brings up to date."""
+        tally, equity = self.tally, self.equity
+        initial = self.simulation.rules.cash
+        return {
+            "equity": equity,
+            "cash": self.state.cash,
+            "total_return": None if equity is None else equity / initial - 1.0,
+            "max_drawdown": tally.max_drawdown,
+            "num_fills": tally.num_fills,
+            "num_trades": tally.num_trades,
+            "total_costs": tally.total_costs,
+        }
+
     def final_columns(self) -> dict[str, Any]:
         """Columns of ``runs`` with the figures of policy F1 to F5 over what has been settled."""
         figures = metrics.compute(

@@ -38,6 +38,14 @@ __all__ = [
 
 Connection = sqlite3.Connection
 
+_CUT_SHORT = frozenset({"cancelled", "failed"})
+_END_ORDERS = (
+    "UPDATE orders SET reason = 'run_ended', "
+    "status = iif(filled_quantity > 0, 'partially_filled', 'cancelled'), "
+    "closed_step = (SELECT max(step_index - 1, 0) FROM runs WHERE run_id = ?) "
+    "WHERE run_id = ? AND status IN ('pending', 'resting')"
+)
+
 _CHILDREN = (
     "steps",
     "orders",
@@ -100,7 +108,8 @@ def transition(
     """Move a run to status ``to`` if it is in one of ``sources`` and the lease is as given.
 
     ``owner`` or ``epoch`` None asks for none in particular. ``columns`` are set with it. Whether it
-    landed: False has changed nothing. The ``status`` event carries from, to and reason.
+    landed: False has changed nothing. The ``status`` event carries from, to and reason. The orders
+    that were alive when a run is cancelled or fails end with it.
     """
     before = _status(conn, run_id)
     if before is None or before not in {str(source) for source in sources}:
@@ -113,6 +122,8 @@ def transition(
     ).rowcount
     if not changed:
         return False
+    if to in _CUT_SHORT:
+        conn.execute(_END_ORDERS, (run_id, run_id))
     _status_event(conn, run_id, before, str(to), reason, at)
     return True
 
