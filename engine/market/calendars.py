@@ -55,6 +55,9 @@ def sessions_per_year(calendar: str) -> int:
 
 def schedule(calendar: str, first: date, last: date) -> Schedule:
     """The sessions from ``first`` to ``last``, inclusive; for ``24/7`` and ``none`` every date."""
+    if first > last:
+        empty = np.empty(0, dtype=np.int64)
+        return Schedule(empty, empty, empty)
     if calendar == "XNYS":
         whole = _exchange_schedule(first.year, last.year)
         low, high = (day - EPOCH_DATE for day in (first, last))

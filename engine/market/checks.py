@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.errors import MarketDataInvalid
 from engine.market.bars import FIELDS, PRICES
+from engine.market.grid import grid_of
 from engine.market.rows import Problem, Rows
 from engine.model import stamp_text
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+SPARSEST = 100  # cells a row, up to which a table of cells is cheaper than sorting
 REMEDY = "correct the data, or let --repair drop such rows"
 
 
@@ -77,18 +79,18 @@ def _rules(rows: Rows) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
 def _repeats(rows: Rows) -> NDArray[np.bool_]:
     """Rows whose symbol and stamp an earlier row of the source has already."""
     repeated = np.zeros(len(rows), dtype=np.bool_)
-    steps = np.diff(rows.stamps)
-    if (steps[rows.codes[1:] == rows.codes[:-1]] > 0).all() and _grouped(rows.codes):
-        return repeated  # each symbol's rows stand together and ascend, as most files have them
-    order = np.lexsort((rows.stamps, rows.codes))  # stable: the earlier row comes first
-    codes, stamps = rows.codes[order], rows.stamps[order]
-    repeated[order[1:]] = (codes[1:] == codes[:-1]) & (stamps[1:] == stamps[:-1])
+    grid, steps = grid_of(rows.stamps)
+    cells = steps * len(rows.symbols) + rows.codes
+    size = len(grid) * len(rows.symbols)
+    if size <= SPARSEST * len(rows):
+        taken = np.zeros(size, dtype=np.bool_)
+        taken[cells] = True
+        if np.count_nonzero(taken) == len(rows):
+            return repeated
+    order = np.argsort(cells, kind="stable")  # the earlier row comes first
+    ordered = cells[order]
+    repeated[order[1:]] = ordered[1:] == ordered[:-1]
     return repeated
-
-
-def _grouped(codes: NDArray[np.int32]) -> bool:
-    starts = codes[np.concatenate(([True], codes[1:] != codes[:-1]))] if len(codes) else codes
-    return len(np.unique(starts)) == len(starts)
 
 
 def _problem(rows: Rows, row: int, field: str, kind: str) -> Problem:

@@ -127,8 +127,7 @@ def _read_table(
         convert_options=arrow_csv.ConvertOptions(
             column_types=types,
             include_columns=places,
-            null_values=ABSENT,
-            strings_can_be_null=True,
+            null_values=ABSENT,  # of numbers: NA is a ticker
         ),
     )
     return table.rename_columns(list(wanted)), bool(broken)

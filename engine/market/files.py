@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import InvalidFile, LoadCancelled
+from engine.errors import InvalidFile, InvalidOption, LoadCancelled, MarketDataInvalid
 from engine.market.csv_file import Lines, csv_header, read_csv
-from engine.market.headers import Header
+from engine.market.headers import CONTRACT, Header
 from engine.market.parquet_file import parquet_header, read_parquet
 from engine.market.parts import NUMBERS, Part, coded, join_parts, row_locator
 from engine.market.rows import Cancelled, Progress, Rows
-from engine.market.stamps import MISSING
+from engine.market.stamps import MISSING, implausible
 from engine.market.timeframes import infer_timeframe, require_timeframe
 
 if TYPE_CHECKING:
@@ -44,14 +44,15 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Scan:
-    """What a look at names and stamps of files tells: symbols in order of appearance, and a probe
-    of symbol codes and stamps."""
+    """What a look at names and stamps tells: ``symbols`` in order of appearance, and a probe of
+    symbol ``codes`` int32 [P] and ``stamps`` int64 [P]. ``whole`` is whether all could be read."""
 
     symbols: tuple[str, ...]
     codes: NDArray[np.int32]
     stamps: NDArray[np.int64]
+    whole: bool = True
 
 
 def format_of(path: str) -> str | None:
@@ -94,29 +95,32 @@ def read_headers(paths: tuple[Path, ...], format_name: str) -> dict[Path, Header
 
 
 def scan_files(headers: Mapping[Path, Header], format_name: str, zone: str) -> Scan:
-    """Read symbols and stamps alone; raises ``MarketDataInvalid`` for a file that cannot be read.
+    """Read symbols and stamps alone; a file that has not changed since is not read again.
 
-    A file that has not changed since is not read again.
+    Raises ``InvalidFile`` for a file that cannot be read, or holds nothing.
     """
     scans = []
     for path, header in headers.items():
         status = path.stat()
-        scans.append(
-            _scan(path, header.lines, status.st_mtime_ns, status.st_size, format_name, zone)
-        )
+        try:
+            scans.append(
+                _scan(path, header.lines, status.st_mtime_ns, status.st_size, format_name, zone)
+            )
+        except MarketDataInvalid as error:
+            raise InvalidFile(error.message, field="source", remedy=error.remedy) from error
     symbols = tuple(dict.fromkeys(symbol for scan in scans for symbol in scan.symbols))
+    whole = all(scan.whole for scan in scans)
+    if not symbols and whole:
+        raise InvalidFile(
+            f"{next(iter(headers)).name} has a header and no bars", field="source", remedy=CONTRACT
+        )
     places = {symbol: code for code, symbol in enumerate(symbols)}
     codes = [
         np.array([places[symbol] for symbol in scan.symbols], dtype=np.int32)[scan.codes]
         for scan in scans
-        if scan.symbols
     ]
-    if not codes:
-        return Scan((), np.empty(0, np.int32), np.empty(0, np.int64))
     return Scan(
-        symbols,
-        np.concatenate(codes),
-        np.concatenate([scan.stamps for scan in scans if scan.symbols]),
+        symbols, np.concatenate(codes), np.concatenate([scan.stamps for scan in scans]), whole
     )
 
 
@@ -126,19 +130,27 @@ def _scan(path: Path, lines: int, changed: int, size: int, format_name: str, zon
     form = FORMATS[format_name]
     part = form.read(path, form.header(path), ("symbol", "timestamp"), zone)
     names, codes = coded(_stem(path), part)
-    good = (codes >= 0) & (part.stamps.values != MISSING)
-    return Scan(names, codes[good][:PROBE], part.stamps.values[good][:PROBE])
+    stamps = part.stamps.values
+    good = (codes >= 0) & (stamps != MISSING) & ~implausible(stamps)
+    whole = bool(good.all()) and not part.lost
+    return Scan(names if good.any() else (), codes[good][:PROBE], stamps[good][:PROBE], whole)
 
 
-def choose_timeframe(scan: Scan, wanted: str | None, label: str) -> str:
+def choose_timeframe(scan: Scan, wanted: str | None, label: str, *, repair: bool = False) -> str:
     """The timeframe of the files: inferred, or as wanted if their spacing allows it.
 
-    Raises ``InvalidOption``.
+    Files with lines that cannot be read pass for daily if nothing else can be told: loading them
+    will name the line, which says more. Raises ``InvalidOption``.
     """
-    if wanted is None:
+    if wanted is not None:
+        require_timeframe(wanted, scan.codes, scan.stamps, label)
+        return wanted
+    try:
         return infer_timeframe(scan.codes, scan.stamps, label)
-    require_timeframe(wanted, scan.codes, scan.stamps, label)
-    return wanted
+    except InvalidOption:
+        if scan.whole or repair:
+            raise
+        return "1Day"
 
 
 def load_files(

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.errors import InvalidFile
 from engine.market.headers import ALIASES, Header, read_header
-from engine.market.parquet_file import arrow_stamps
+from engine.market.parquet_file import arrow_stamps, is_stamp, is_text
 from engine.market.parts import NUMBERS, Part, code_symbols, join_parts, row_locator
 from engine.market.rows import Rows
 
@@ -40,13 +40,14 @@ def read_frames(
 
 def _part(frame: Any, where: str, symbol: str | None, zone: str) -> tuple[Header, Part]:
     import pandas as pd
-    import pyarrow as pa
 
     if not isinstance(frame, pd.DataFrame):
         raise InvalidFile(f"{where} is a {type(frame).__name__}, not a DataFrame", field="bars")
     names = [str(name) for name in frame.columns]
     if not STAMP_NAMES & {name.strip().lower() for name in names}:
-        frame = frame.reset_index(names="timestamp")
+        frame = (
+            frame.reset_index() if frame.index.nlevels > 1 else frame.reset_index(names="timestamp")
+        )
         names = [str(name) for name in frame.columns]
     header = read_header(names, where)
     if symbol is None and "symbol" not in header.places:
@@ -66,12 +67,27 @@ def _part(frame: Any, where: str, symbol: str | None, zone: str) -> tuple[Header
                 raise InvalidFile(
                     f"{where}: column {name} holds what is no number: {error}", field=name
                 ) from error
-    try:
-        stamps = arrow_stamps(pa.chunked_array([pa.array(column("timestamp"))]), zone)
-    except (pa.ArrowException, TypeError) as error:
-        raise InvalidFile(f"{where}: no timestamps: {error}", field="timestamp") from error
+    stamps = arrow_stamps(_arrow(column("timestamp"), where, "timestamp"), zone)
     if symbol is None:
-        symbols, codes = code_symbols(pa.chunked_array([pa.array(column("symbol").astype(str))]))
+        symbols, codes = code_symbols(_arrow(column("symbol"), where, "symbol"))
     else:
         symbols, codes = (symbol,), np.zeros(len(frame), dtype=np.int32)
     return header, Part(symbols, codes, stamps, numbers, len(frame))
+
+
+def _arrow(column: Any, where: str, name: str) -> Any:
+    """A column of stamps or symbols as an Arrow array; raises ``InvalidFile`` for another kind."""
+    import pyarrow as pa
+
+    try:
+        array = pa.chunked_array([pa.array(column)])
+    except pa.ArrowException as error:
+        raise InvalidFile(f"{where}: column {name}: {error}", field=name) from error
+    fits = is_stamp if name == "timestamp" else is_text
+    if not fits(array.type):
+        raise InvalidFile(
+            f"{where}: column {name} holds {column.dtype}",
+            field=name,
+            remedy="use timestamps" if name == "timestamp" else "use text",
+        )
+    return array

@@ -28,6 +28,8 @@ def parquet_header(path: Path) -> Header:
             f"cannot read {path}: {error}", field="source", remedy=CONTRACT
         ) from error
     header = read_header(schema.names, path.name)
+    if "symbol" in header.places and not is_text(schema.field(header.places["symbol"]).type):
+        raise InvalidFile(f"{path.name}: column symbol holds no text", field="symbol")
     for name, place in header.places.items():
         kind = schema.field(place).type
         if name in NUMBERS and not (
@@ -39,7 +41,7 @@ def parquet_header(path: Path) -> Header:
                 remedy="store it as float64",
             )
     kind = schema.field(header.places["timestamp"]).type
-    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind) or _is_text(kind)):
+    if not is_stamp(kind):
         raise InvalidFile(
             f"{path.name}: column {header.names[header.places['timestamp']]!r} holds {kind}",
             field="timestamp",
@@ -83,7 +85,7 @@ def arrow_stamps(column: Any, zone: str) -> Stamps:
     """A column of timestamps, dates or ISO texts as stamps, in ``zone`` where they say none."""
     import pyarrow as pa
 
-    if _is_text(column.type):
+    if is_text(column.type):
         return parse_stamps(column.cast(pa.string()), zone)
     dates = pa.types.is_date(column.type)
     zoned = pa.types.is_timestamp(column.type) and column.type.tz is not None
@@ -97,9 +99,19 @@ def arrow_stamps(column: Any, zone: str) -> Stamps:
     return read if zoned or dates or zone == "UTC" else localize(read, zone)
 
 
-def _is_text(kind: Any) -> bool:
+def is_text(kind: Any) -> bool:
+    """Whether an Arrow type is text, dictionary-encoded or not."""
     import pyarrow as pa
 
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
     return bool(
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     )
+
+
+def is_stamp(kind: Any) -> bool:
+    """Whether an Arrow type can hold bar stamps: timestamps, dates, ISO texts."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind) or is_text(kind))

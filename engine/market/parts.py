@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.market.bars import FIELDS
 from engine.market.rows import Problem, Rows
-from engine.market.stamps import MISSING, Stamps
+from engine.market.stamps import MISSING, Stamps, implausible
 from engine.model import stamp_text
 
 if TYPE_CHECKING:
@@ -110,6 +110,10 @@ def join_parts(
             **{row: ("timestamp", why) for row, why in part.stamps.faults.items()},
         }
         faults |= dict.fromkeys(np.flatnonzero(own < 0).tolist(), ("symbol", "there is no symbol"))
+        faults |= dict.fromkeys(
+            np.flatnonzero(implausible(part.stamps.values)).tolist(),
+            ("timestamp", "no exchange has bars of that year"),
+        )
         unread += part.lost
         unread += [
             _fault(where(row), symbols, int(own[row]), int(part.stamps.values[row]), *faults[row])
@@ -122,9 +126,11 @@ def join_parts(
     def column(name: str) -> NDArray[np.float64] | None:
         if not any(name in part.numbers for _, part in parts):
             return None
-        return np.concatenate(
-            [part.numbers.get(name, np.full(part.count, np.nan)) for _, part in parts]
-        )
+        columns = [
+            part.numbers[name] if name in part.numbers else np.full(part.count, np.nan)
+            for _, part in parts
+        ]
+        return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
     fields = {}
     for name in FIELDS:

@@ -144,6 +144,9 @@ def _synthetic(request: RunRequest, text: str) -> BarSource:
     for symbol in symbols:
         synthetic.check_symbol(symbol)
     timeframe = request.timeframe or "1Day"
+    synthetic.check_size(
+        parameters, len(symbols), timeframe, request.calendar, request.start, request.end
+    )
     window = _window(request, symbols, timeframe, _own_actions(request, "synthetic"))
 
     def read(progress: Progress | None, cancelled: Cancelled | None) -> Rows:
@@ -176,7 +179,7 @@ def _files(request: RunRequest, format_name: str, pattern: str) -> BarSource:
     label = paths[0].name if len(paths) == 1 else f"{len(paths)} files of {pattern}"
     scan = scan_files(headers, format_name, request.tz)
     symbols = _choose(request.symbols, scan.symbols, label)
-    timeframe = choose_timeframe(scan, request.timeframe, label)
+    timeframe = choose_timeframe(scan, request.timeframe, label, repair=request.repair)
     window = _window(request, symbols, timeframe, _file_actions(request, headers.values(), label))
     states = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
     ignored = sorted({name for header in headers.values() for name in header.ignored if name})

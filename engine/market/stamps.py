@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 MISSING = np.iinfo(np.int64).min
 """The stamp of a row that has none."""
+YEARS = (1900, 2200)
+EARLIEST, LATEST = (
+    (datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1) for year in YEARS
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +31,13 @@ class Stamps:
     faults: dict[int, str]
     zoneless: bool = False
     dates: bool = False
+
+
+def implausible(stamps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Stamps (int64 [R]) that are there, and of a year no exchange calendar knows."""
+    odd: NDArray[np.bool_] = (stamps < EARLIEST) | (stamps >= LATEST)
+    odd &= stamps != MISSING
+    return odd
 
 
 def check_zone(name: str) -> None:

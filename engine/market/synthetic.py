@@ -25,7 +25,8 @@ import numpy as np
 from engine.errors import InvalidOption, LoadCancelled, UnknownSymbol
 from engine.market.calendars import EPOCH_DATE, Schedule, day_text, schedule
 from engine.market.rows import Cancelled, Progress, Rows
-from engine.market.timeframes import DAY, TIMEFRAMES
+from engine.market.stamps import YEARS
+from engine.market.timeframes import DAY, MINUTE, TIMEFRAMES
 from engine.model import CorporateAction
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ DEFAULT_BARS: Mapping[str, int] = {
     "5Min": 3900,
     "1Min": 7800,
 }
-MOST_BARS = 20_000_000
+MOST_BARS = 50_000_000  # 2 GB as arrays
 PERSISTENCE = 0.97  # of log variance from one session to the next
 RATIOS = (2.0, 3.0, 1.5, 0.1)
 
@@ -122,7 +123,7 @@ def _number(name: str, text: str) -> float:
     if not low <= value <= high:
         noun = "whole number" if name in WHOLE else "number"
         raise InvalidOption(
-            f"synthetic {name}={text} is not a {noun} from {low:g} to {high:g}",
+            f"synthetic {name}={text} is not a {noun} from {low:,.15g} to {high:,.15g}",
             field="source",
             remedy="correct it, or leave it out",
         )
@@ -153,38 +154,68 @@ class Grid:
     days: NDArray[np.int64]
 
 
+def check_size(
+    parameters: Parameters,
+    symbols: int,
+    timeframe: str,
+    calendar: str,
+    start: date | None,
+    end: date | None,
+) -> None:
+    """Raise ``InvalidOption`` for a window outside the calendar, or more bars than memory holds."""
+    first, last = _dates(parameters, timeframe, calendar, start, end)
+    for field, day in (("start", first), ("end", last)):
+        if not YEARS[0] <= day.year < YEARS[1]:
+            raise InvalidOption(
+                f"synthetic bars would {field} on {day}",
+                field=field,
+                remedy=f"choose years from {YEARS[0]} to {YEARS[1] - 1}",
+            )
+    most = ((last - first).days + 1) * _per_day(timeframe, calendar)
+    if end is None:
+        most = min(most, parameters.bars or DEFAULT_BARS[timeframe])
+    if most * symbols > MOST_BARS:
+        raise InvalidOption(
+            f"synthetic would make about {most * symbols:,} bars",
+            field="end" if end is not None else "source",
+            remedy=f"ask for at most {MOST_BARS:,} in all",
+        )
+
+
 def make_grid(
     parameters: Parameters, timeframe: str, calendar: str, start: date | None, end: date | None
 ) -> Grid:
-    """All bars of the sessions from ``start`` to ``end``; without ``end`` as many as asked for.
+    """All bars of the sessions from ``start`` to ``end``; ``bars`` of them at most, if that is set.
 
-    Raises ``InvalidOption`` for a window of more than ``MOST_BARS``.
+    Without ``end`` there are ``bars`` of them, or a default.
     """
-    first = start or START
+    first, last = _dates(parameters, timeframe, calendar, start, end)
+    sessions = schedule(calendar, first, last)
+    stamps, place, within, counts = _session_bars(sessions, timeframe)
     wanted = parameters.bars
     if wanted is None and end is None:
         wanted = DEFAULT_BARS[timeframe]
-    last = end
-    if last is None:
-        assert wanted is not None
-        per_day = 1 if timeframe == "1Day" else 7 if calendar == "XNYS" else 24
-        if timeframe not in ("1Day", "1Hour"):
-            per_day = (
-                (390 if calendar == "XNYS" else 1440) * TIMEFRAMES["1Min"] // TIMEFRAMES[timeframe]
-            )
-        # 252 sessions a year are more than 2 in 3 days; early closes are short by a few per cent.
-        last = first + timedelta(days=int(wanted / per_day * 1.55) + 30)
-    sessions = schedule(calendar, first, last)
-    stamps, place, within, counts = _session_bars(sessions, timeframe)
-    if len(stamps) > (wanted or MOST_BARS):
-        if wanted is None:
-            raise InvalidOption(
-                f"synthetic would make {len(stamps):,} bars a symbol",
-                field="end",
-                remedy=f"ask for at most {MOST_BARS:,}",
-            )
-        stamps, place, within = stamps[:wanted], place[:wanted], within[:wanted]
-    return Grid(stamps, place, within, counts, sessions.days)
+    return Grid(stamps[:wanted], place[:wanted], within[:wanted], counts, sessions.days)
+
+
+def _dates(
+    parameters: Parameters, timeframe: str, calendar: str, start: date | None, end: date | None
+) -> tuple[date, date]:
+    """The first date, and the last or one that is late enough for the bars wanted."""
+    first = start or (START if end is None or end >= START else end - timedelta(days=1826))
+    if end is not None:
+        return first, end
+    wanted = parameters.bars or DEFAULT_BARS[timeframe]
+    # 252 sessions a year are more than 2 in 3 days; early closes are short by a few per cent.
+    days = int(wanted / _per_day(timeframe, calendar) * 1.55) + 30
+    return first, first + timedelta(days=min(days, (date.max - first).days))
+
+
+def _per_day(timeframe: str, calendar: str) -> int:
+    """Bars of a full session."""
+    length = TIMEFRAMES[timeframe]
+    minutes = 390 if calendar == "XNYS" else 1440
+    return 1 if timeframe == "1Day" else -(-minutes * MINUTE // length)
 
 
 def _session_bars(
