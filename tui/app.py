@@ -1,0 +1,283 @@
+"""The terminal app: wiring only. Screens show the ledger, the gateway is asked for things."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.app import App
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from tui import keys
+from tui.keys import Action, Keys, Place
+from tui.messages import Acted, Broke, Failed, Polled, PollTrouble, Tick
+from tui.poller import Poller
+from tui.screens.base import DeckScreen
+from tui.viewmodel import runs
+from tui.work import Work
+
+if TYPE_CHECKING:
+    from engine.errors import StepdeckError
+    from engine.model import RunRecord
+    from tui.gateway import Gateway
+    from tui.screens.dialogs import Leave
+    from tui.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """The wall time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class StepdeckApp(App[None]):
+    """The deck on one ledger, on run ``run_id`` if one is given.
+
+    ``now`` is the clock that ages are measured with. The app closes nothing: who opened the gateway
+    closes it, after the app has done with the live runs what the person chose.
+
+    Raises ``InvalidOption`` for a keymap that names no action or gives one key to two.
+    """
+
+    TITLE = "stepdeck"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = keys.bindings(
+        Place.EVERYWHERE,
+        ids=[a.id for a in keys.of(Place.EVERYWHERE) if a.id not in keys.ON_SCREEN],
+    )
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        settings: Settings,
+        run_id: str | None = None,
+        *,
+        read_only: bool = False,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        super().__init__()
+        self.gateway = gateway
+        self.settings = settings
+        self.read_only = read_only
+        self.now = now
+        self.keys = Keys(settings.keymap)
+        self.tick: Tick | None = None
+        self.trouble: StepdeckError | None = None
+        self.work = Work()
+        self.poller = Poller(gateway, self.post_message)
+        self._first_run = run_id
+        self._leaving: Leave = "stay"
+        self.set_keymap(self.keys.keymap)
+        self._take_theme()
+
+    def _take_theme(self) -> None:
+        from tui.theme import THEMES
+
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = self.settings.theme or THEMES[0].name
+        self.theme = wanted if wanted in self.available_themes else THEMES[0].name
+
+    # -- life -----------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        from tui.screens.runs import RunsScreen
+
+        self.push_screen(RunsScreen())
+        if self._first_run is not None:
+            self.open_run(self._first_run)
+        self.poller.start()
+        self.set_interval(1.0, self._second_passed)
+
+    def on_unmount(self) -> None:
+        self.poller.stop()
+        self.work.stop()
+
+    def _second_passed(self) -> None:
+        if isinstance(self.screen, DeckScreen):
+            self.screen.second_passed()
+
+    def _fatal_error(self) -> None:
+        """A bug: the traceback goes to the log, the person gets a line (Textual's hook)."""
+        fault = self._exception
+        log.critical("the app crashed", exc_info=fault)
+        kind = type(fault).__name__ if fault is not None else "unknown fault"
+        self.panic(
+            f"stepdeck: the app crashed: {kind}; live runs stay resumable; "
+            f"see {self.settings.log_path}"
+        )
+
+    # -- what threads say -----------------------------------------------------------------------
+
+    def _deck_screens(self) -> Iterable[DeckScreen]:
+        return [screen for screen in self.screen_stack if isinstance(screen, DeckScreen)]
+
+    def on_polled(self, message: Polled) -> None:
+        self.tick = message.tick
+        screens = list(self._deck_screens())
+        if screens:
+            # What lies beneath catches up when it comes to light.
+            screens[-1].show_tick(message.tick)
+        if self._leaving == "wait":
+            self._leave_when_done()
+
+    def on_poll_trouble(self, message: PollTrouble) -> None:
+        self.trouble = message.error
+        for screen in self._deck_screens():
+            screen.show_trouble(message.error)
+
+    def on_failed(self, message: Failed) -> None:
+        self.show_error(message.title, message.error)
+
+    def on_broke(self, message: Broke) -> None:
+        raise message.fault
+
+    def on_acted(self) -> None:
+        self.poller.look_now()
+
+    def on_app_focus(self) -> None:
+        self.poller.set_focused(True)
+
+    def on_app_blur(self) -> None:
+        self.poller.set_focused(False)
+
+    # -- what screens ask for -------------------------------------------------------------------
+
+    def ask(
+        self,
+        title: str,
+        action: str,
+        call: Callable[[], RunRecord],
+        target: MessagePump | None = None,
+    ) -> None:
+        """Ask the service on the asking thread; ``title`` finishes "could not …"."""
+
+        def doing() -> Message:
+            return Acted(action, (call(),))
+
+        self.work.ask(title, doing, target or self)
+
+    def ask_each(
+        self,
+        title: str,
+        action: str,
+        call: Callable[[str], RunRecord],
+        run_ids: Iterable[str],
+    ) -> None:
+        """Ask the service the same of several runs; one refusal does not keep the others back."""
+        for run_id in run_ids:
+            self.ask(title, action, partial(call, run_id))
+
+    def show_error(self, title: str, error: StepdeckError) -> None:
+        """The error panel: cause, remedy, log."""
+        from tui.screens.dialogs import ErrorDialog
+
+        self.push_screen(ErrorDialog(title, error, str(self.settings.log_path)))
+
+    def open_run(self, run_id: str) -> None:
+        """Open the run's screen."""
+        from tui.screens.run import RunScreen
+
+        self.push_screen(RunScreen(run_id))
+
+    async def act(self, action: Action) -> None:
+        """Do an action of the registry, wherever it was chosen: key bar, palette."""
+        screen = self.screen
+        has_it = hasattr(screen, f"action_{action.method}")
+        await self.run_action(action.method, screen if has_it else self)
+
+    # -- actions --------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        """The keys of the place one is in."""
+        from tui.screens.help import HelpScreen
+
+        screen = self.screen
+        if isinstance(screen, DeckScreen):
+            self.push_screen(HelpScreen(screen.places))
+
+    def action_palette(self) -> None:
+        """Find an action by its name."""
+        from textual.command import CommandPalette
+
+        from tui.palette import ActionProvider
+
+        if isinstance(self.screen, DeckScreen):
+            self.push_screen(
+                CommandPalette(providers=[ActionProvider], placeholder="what do you want to do?")
+            )
+
+    async def action_back(self) -> None:
+        """Leave the screen on top; the first one stays."""
+        if isinstance(self.screen, DeckScreen):
+            self.screen.leave()
+
+    def action_redraw(self) -> None:
+        """Draw the screen anew."""
+        self.refresh(layout=True)
+        self.screen.refresh(layout=True)
+
+    def action_theme(self) -> None:
+        """Choose the colours."""
+        self.search_themes()
+
+    async def action_quit(self) -> None:
+        """Quit; with live runs here, ask first what becomes of them."""
+        live = () if self.read_only else self.gateway.active()
+        if not live:
+            self.exit()
+            return
+        from tui.screens.dialogs import QuitDialog
+
+        self.push_screen(QuitDialog(self._describe(live)), partial(self._leave, live))
+
+    def _describe(self, run_ids: Iterable[str]) -> list[str]:
+        records = (
+            {row.record.run_id: row.record for row in self.tick.snapshot.rows} if self.tick else {}
+        )
+        return [
+            runs.one_line(records[run_id]) if run_id in records else run_id for run_id in run_ids
+        ]
+
+    def _leave(self, live: tuple[str, ...], choice: Leave | None) -> None:
+        self._leaving = choice or "stay"
+        if self._leaving == "interrupt":
+            self.exit()
+        elif self._leaving == "cancel":
+            self.ask_each("cancel the run", "runs.cancel", self.gateway.cancel, live)
+            self.work.ask("quit", self._left, self)
+        elif self._leaving == "wait":
+            self.notify(
+                "stepdeck quits when the moving runs are done; q to choose again", timeout=8
+            )
+            self._leave_when_done()
+
+    def _left(self) -> Message:
+        return Left()
+
+    def on_left(self) -> None:
+        self.exit()
+
+    def _leave_when_done(self) -> None:
+        """Quit once nothing moves by itself: what waits for a hand is left resumable."""
+        if self.tick is None:
+            return
+        moving = {"created", "loading", "running"}
+        here = set(self.gateway.active())
+        if not any(
+            row.record.run_id in here
+            and row.record.status in moving
+            and row.record.driver != "manual"
+            for row in self.tick.snapshot.rows
+        ):
+            self.exit()
+
+
+class Left(Message):
+    """Everything asked for before quitting has been done."""

@@ -1,0 +1,265 @@
+"""The one registry of what can be done in the app and which key does it.
+
+Dispatch, the key bar, help and the command palette all read ``ACTIONS``; a keymap (action id ->
+keys) changes the keys of all four at once. An action's ``method`` names the ``action_*`` method of
+the place it belongs to.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Final
+
+from textual.binding import Binding, BindingType
+from textual.keys import KEY_NAME_REPLACEMENTS, format_key
+
+from engine.errors import InvalidOption
+
+
+class Place(StrEnum):
+    """Where an action works; its value is how help names it, its name begins the actions' ids."""
+
+    RUNS = "Runs"
+    RUN = "Run"
+    FORM = "New run"
+    TICKET = "Order ticket"
+    CONFIRM = "Questions"
+    QUIT = "Quitting with live runs"
+    NOTICE = "Help and errors"
+    LIST = "Lists"
+    EVERYWHERE = "Everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a person can do.
+
+    ``keys`` are Textual key names, the first one is shown. ``bar`` orders the key bar (0: not in
+    it). ``writes`` marks what a ledger opened read-only does not allow.
+    """
+
+    place: Place
+    method: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    bar: int = 0
+    writes: bool = False
+
+    @property
+    def id(self) -> str:
+        """The name the keymap knows the action by: ``runs.cancel``, ``help``."""
+        if self.place is Place.EVERYWHERE:
+            return self.method
+        return f"{self.place.name.lower()}.{self.method}"
+
+
+def _rows(place: Place, *rows: tuple[str, str, str, str, int, str]) -> tuple[Action, ...]:
+    """Actions of a place from rows of (method, keys, label, help, bar, ``w`` for writing)."""
+    return tuple(
+        Action(place, method, tuple(names.split()), label, text, bar, kind == "w")
+        for method, names, label, text, bar, kind in rows
+    )
+
+
+# fmt: off
+ACTIONS: Final[tuple[Action, ...]] = (
+    *_rows(
+        Place.RUNS,
+        ("new", "n", "New", "Fill in the form of a new run", 1, "w"),
+        ("open", "enter", "Open", "Open the highlighted run", 2, "r"),
+        ("pause", "p", "Pause", "Pause the marked runs, or let paused ones go on", 3, "w"),
+        ("cancel", "x", "Cancel", "Cancel the marked runs; asks first", 4, "w"),
+        ("take_up", "R", "Take up", "Take up interrupted runs where they stopped", 5, "w"),
+        ("filter", "slash", "Filter", "Filter the list", 6, "r"),
+        ("sort", "s", "Sort", "Sort by the next column", 7, "r"),
+        ("sort_reverse", "", "Reverse", "Turn the sort around", 0, "r"),
+        ("mark", "space", "Mark", "Mark the run; actions take all marked ones", 8, "r"),
+        ("mark_all", "a", "Mark all", "Mark every run shown, or none", 0, "r"),
+        ("copy", "y", "Copy id", "Copy the run's id", 0, "r"),
+    ),
+    *_rows(
+        Place.RUN,
+        ("play", "space", "Play", "Let the run go on, or pause it", 1, "w"),
+        ("take_up", "R", "Take up", "Take up the interrupted run where it stopped", 2, "w"),
+        ("step", "full_stop right", "Step", "One step: the strategy decides, by hand hold", 3, "w"),
+        ("step_ten", "greater_than_sign", "Ten", "Ten steps", 4, "w"),
+        ("buy", "b", "Buy", "Buy the symbol shown, at the market", 5, "w"),
+        ("sell", "s", "Sell", "Sell the symbol shown, at the market", 6, "w"),
+        ("hold", "h", "Hold", "Hold this step", 7, "w"),
+        ("close_position", "c", "Close", "Sell all of the symbol shown", 8, "w"),
+        ("ticket", "o", "Ticket", "The full order ticket", 9, "w"),
+        ("cancel", "x", "Cancel", "Cancel the run; asks first", 10, "w"),
+        ("next_symbol", "n", "Symbol", "Show the next symbol", 11, "r"),
+        ("previous_symbol", "N", "Previous", "Show the previous symbol", 0, "r"),
+        ("faster", "plus equals_sign", "Faster", "More steps a second, up to full speed", 12, "w"),
+        ("slower", "minus", "Slower", "Fewer steps a second", 13, "w"),
+        ("panel_1", "1", "Price", "Price of a symbol with the run's fills", 0, "r"),
+        ("panel_2", "2", "Equity", "Equity with baseline and drawdown", 0, "r"),
+        ("panel_3", "3", "Positions", "What the run holds", 0, "r"),
+        ("panel_4", "4", "Orders", "Orders, what became of them and why", 0, "r"),
+        ("panel_5", "5", "Decisions", "Who decided what at which step", 0, "r"),
+        ("panel_6", "6", "Figures", "Figures, with the rules in force", 0, "r"),
+        ("sort", "S", "Sort", "In a list: sort by the next column", 0, "r"),
+        ("copy", "y", "Copy id", "Copy the run's id", 0, "r"),
+    ),
+    *_rows(
+        Place.FORM,
+        ("start", "ctrl+g f5", "Start", "Start the run; enter in a field does it too", 1, "w"),
+        ("copy_command", "ctrl+y f2", "Copy command", "Copy the equivalent command line", 2, "r"),
+        ("reset", "f8", "Defaults", "Set every field back to its default", 3, "r"),
+    ),
+    *_rows(
+        Place.TICKET,
+        ("place", "enter", "Place", "Decide this step with the order", 1, "w"),
+        ("close", "escape", "Back", "Leave without an order", 2, "r"),
+    ),
+    *_rows(
+        Place.CONFIRM,
+        ("yes", "y enter", "Do it", "Do what was asked", 1, "r"),
+        ("no", "n escape", "Keep", "Leave everything as it is", 2, "r"),
+    ),
+    *_rows(
+        Place.QUIT,
+        ("interrupt", "i enter", "Interrupt", "Leave the runs resumable, and quit", 1, "r"),
+        ("wait", "w", "Wait", "Quit when they are done", 2, "r"),
+        ("cancel", "c", "Cancel them", "Cancel the runs, and quit", 3, "r"),
+        ("stay", "n escape", "Stay", "Do not quit", 4, "r"),
+    ),
+    *_rows(
+        Place.NOTICE,
+        ("close", "escape enter q question_mark", "Close", "Go on", 1, "r"),
+    ),
+    *_rows(
+        Place.LIST,
+        ("up", "up k", "Up", "One row up", 0, "r"),
+        ("down", "down j", "Down", "One row down", 0, "r"),
+        ("first", "g home", "First", "To the first row", 0, "r"),
+        ("last", "G end", "Last", "To the last row", 0, "r"),
+        ("page_up", "pageup", "Page up", "A page up", 0, "r"),
+        ("page_down", "pagedown", "Page down", "A page down", 0, "r"),
+    ),
+    *_rows(
+        Place.EVERYWHERE,
+        ("back", "escape", "Back", "Leave what is open", 90, "r"),
+        ("palette", "ctrl+p colon", "Palette", "Find an action by its name", 91, "r"),
+        ("help", "question_mark f1", "Help", "The keys of the place you are in", 92, "r"),
+        ("quit", "q", "Quit", "Quit; asks what becomes of live runs", 93, "r"),
+        ("next_panel", "tab", "Next panel", "Go to the next panel", 0, "r"),
+        ("previous_panel", "shift+tab", "Previous panel", "Go to the previous panel", 0, "r"),
+        ("redraw", "ctrl+l", "Redraw", "Draw the screen anew", 0, "r"),
+        ("theme", "", "Theme", "Choose the colours", 0, "r"),
+    ),
+)
+# fmt: on
+
+BY_ID: Final[Mapping[str, Action]] = {action.id: action for action in ACTIONS}
+
+
+_DIALOGS: Final = frozenset({Place.TICKET, Place.CONFIRM, Place.QUIT, Place.NOTICE})
+
+
+def of(*places: Place) -> tuple[Action, ...]:
+    """The actions of the places, in the registry's order."""
+    return tuple(action for action in ACTIONS if action.place in places)
+
+
+# Textual binds these on the screen itself, so they must be bound there to be ours.
+ON_SCREEN: Final = ("next_panel", "previous_panel")
+
+
+def bindings(*places: Place, ids: Collection[str] = ()) -> list[BindingType]:
+    """Textual bindings of the places' actions, or of those in ``ids`` alone.
+
+    Their ids make them remappable by Textual's keymap.
+    """
+    return [
+        Binding(
+            ",".join(action.keys),
+            action.method,
+            action.label,
+            id=action.id,
+            tooltip=action.help,
+            show=bool(action.bar),
+        )
+        for action in of(*places)
+        if action.keys and (not ids or action.id in ids)
+    ]
+
+
+class Keys:
+    """The keys in force: the registry's, with a person's keymap over them.
+
+    Raises ``InvalidOption`` for an id that is not in the registry and for a key given to two
+    actions of one place.
+    """
+
+    def __init__(self, keymap: Mapping[str, str] | None = None) -> None:
+        self.keymap = {name: _normal(keys) for name, keys in (keymap or {}).items()}
+        for name in self.keymap:
+            if name not in BY_ID:
+                close = get_close_matches(name, BY_ID, n=1)
+                raise InvalidOption(
+                    f"the keymap names {name!r}, which is no action",
+                    field=f"keymap.{name}",
+                    remedy=f"did you mean {close[0]}?" if close else "`?` in the app lists them",
+                )
+        for place in Place:
+            # A dialog shuts out what works everywhere; a list's keys work beside its screen's.
+            beside = () if place in _DIALOGS else (Place.EVERYWHERE, Place.LIST)
+            self._refuse_clashes(of(place, *beside))
+
+    def _refuse_clashes(self, actions: Iterable[Action]) -> None:
+        taken: dict[str, str] = {}
+        for action in actions:
+            for key in self.of(action):
+                other = taken.setdefault(key, action.id)
+                if other != action.id:
+                    named = action.id if action.id in self.keymap else other
+                    raise InvalidOption(
+                        f"the keymap gives {show(key)} to {action.id} and to {other}",
+                        field=f"keymap.{named}",
+                        remedy="give one of them another key",
+                    )
+
+    def of(self, action: Action) -> tuple[str, ...]:
+        """The Textual names of the action's keys."""
+        if action.id in self.keymap:
+            return tuple(self.keymap[action.id].split(","))
+        return action.keys
+
+    def shown(self, action: Action, *, every: bool = False) -> str:
+        """The action's key as a person reads it; ``every`` lists all of them."""
+        keys = self.of(action)
+        return "  ".join(show(key) for key in (keys if every else keys[:1]))
+
+
+_WORDS: Final = {
+    "escape": "esc",
+    "enter": "enter",
+    "space": "space",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "question_mark": "?",
+}
+
+
+def show(key: str) -> str:
+    """A Textual key name as a person reads it: ``full_stop`` is ``.``, ``ctrl+p`` stays."""
+    return _WORDS.get(key) or format_key(key)
+
+
+def _normal(keys: str) -> str:
+    """A person's key list (``n, ?``) in Textual's names (``n,question_mark``)."""
+    return ",".join(_key_name(key.strip()) for key in keys.split(","))
+
+
+def _key_name(key: str) -> str:
+    if len(key) != 1 or key.isalnum():
+        return key
+    name = unicodedata.name(key, key).lower().replace("-", "_").replace(" ", "_")
+    return KEY_NAME_REPLACEMENTS.get(name, name)

@@ -1,0 +1,199 @@
+"""What every screen and dialog of the deck has in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Button, Static
+
+from tui import keys
+from tui.keys import Action, Place
+from tui.messages import Tick
+
+if TYPE_CHECKING:
+    from engine.errors import StepdeckError
+    from tui.app import StepdeckApp
+
+SMALLEST: Final = (60, 18)
+_STYLES: Final = {
+    "strong": "bold",
+    "muted": "$text-muted",
+    "faint": "$foreground-disabled",
+    "gain": "$text-success",
+    "loss": "$text-error",
+    "attention": "$text-warning",
+    "accent": "$text-accent",
+    "info": "$text-primary",
+}
+ResultT = TypeVar("ResultT")
+
+
+def style_of(role: str) -> str:
+    """A role as a style of Textual's content."""
+    return _STYLES.get(role, "$foreground")
+
+
+def too_small(width: int, height: int) -> str | None:
+    """What a window lacks to be usable, in one line; None if nothing."""
+    columns, rows = max(0, SMALLEST[0] - width), max(0, SMALLEST[1] - height)
+    if not columns and not rows:
+        return None
+    lacks = [f"{columns} more columns"] * bool(columns) + [f"{rows} more rows"] * bool(rows)
+    return f"too small: {' and '.join(lacks)} needed"
+
+
+class DeckScreen(Screen[None]):
+    """A full screen: its own widgets above one line of keys.
+
+    ``places`` are the registry's places whose actions work here, beside those everywhere.
+    """
+
+    places: ClassVar[tuple[Place, ...]] = ()
+    BINDINGS = keys.bindings(Place.EVERYWHERE, ids=keys.ON_SCREEN)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-comfortable"), (150, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-middling"), (45, "-tall")]  # noqa: RUF012
+
+    @property
+    def deck(self) -> StepdeckApp:
+        """The app, typed."""
+        return cast("StepdeckApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield from self.compose_deck()
+        yield KeyBar()
+        yield Static("", id="too-small", markup=False)
+
+    def compose_deck(self) -> ComposeResult:
+        """The screen's own widgets."""
+        yield from ()
+
+    def show_tick(self, tick: Tick) -> None:
+        """A new look at the ledger has come in."""
+
+    def show_trouble(self, error: StepdeckError | None) -> None:
+        """The ledger cannot be read (``error``), or can be again (None)."""
+
+    def leave(self) -> None:
+        """What esc does here."""
+
+    def second_passed(self) -> None:
+        """A second has passed: ages have grown."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        lacks = too_small(event.size.width, event.size.height)
+        self.set_class(lacks is not None, "-too-small")
+        self.query_one("#too-small", Static).update(Content(lacks or ""))
+
+    def action_next_panel(self) -> None:
+        """Focus the next panel."""
+        self.focus_next()
+
+    def action_previous_panel(self) -> None:
+        """Focus the previous panel."""
+        self.focus_previous()
+
+    def refresh_keys(self) -> None:
+        """What can be done here has changed: draw the key bar and the buttons anew."""
+        self.query_one(KeyBar).refresh()
+        for button in self.query(ActionButton):
+            button.disabled = self.check_action(button.act.method, ()) is not True
+
+
+class DeckDialog(ModalScreen[ResultT]):
+    """A dialog over a screen."""
+
+    places: ClassVar[tuple[Place, ...]] = ()
+
+    @property
+    def deck(self) -> StepdeckApp:
+        """The app, typed."""
+        return cast("StepdeckApp", self.app)
+
+
+class ActionButton(Button):
+    """A button that does an action of the registry and names its key.
+
+    It takes no focus: its key is always at hand, and the arrows stay with the list.
+    """
+
+    can_focus = False
+
+    def __init__(self, action_id: str, shown: keys.Keys, label: str | None = None) -> None:
+        self.act: Action = keys.BY_ID[action_id]
+        super().__init__(
+            self.text(shown, label or self.act.label),
+            id=action_id.replace(".", "-").replace("_", "-"),
+            action=f"screen.{self.act.method}",
+            compact=True,
+            tooltip=self.act.help,
+        )
+
+    def text(self, shown: keys.Keys, label: str) -> Content:
+        """The button's face: the key, then the word."""
+        return Content.assemble((shown.shown(self.act), "$text-accent bold"), " ", label)
+
+    def rename(self, shown: keys.Keys, label: str) -> None:
+        """Give the button another word."""
+        face = self.text(shown, label)
+        if face != self.label:
+            self.label = face
+
+
+class KeyBar(Static):
+    """One line of keys that work here, as many as fit; each can be clicked."""
+
+    def __init__(self) -> None:
+        super().__init__("", markup=False)
+        self._spans: list[tuple[int, int, Action]] = []
+
+    def _actions(self) -> list[tuple[Action, bool]]:
+        screen = self.screen
+        places = screen.places if isinstance(screen, (DeckScreen, DeckDialog)) else ()
+        found = []
+        for action in sorted(
+            (a for a in keys.of(*places, Place.EVERYWHERE) if a.bar), key=lambda a: a.bar
+        ):
+            state = screen.check_action(action.method, ())
+            if state is not False:
+                found.append((action, state is True))
+        return found
+
+    def render(self) -> Content:
+        shown = cast("StepdeckApp", self.app).keys
+        room = self.size.width - 1
+        actions = self._actions()
+        # What works everywhere stands last and is never pushed out.
+        tail = [pair for pair in actions if pair[0].place is Place.EVERYWHERE]
+        head = [pair for pair in actions if pair[0].place is not Place.EVERYWHERE]
+
+        def width(action: Action) -> int:
+            return len(shown.shown(action)) + 1 + len(action.label) + 2
+
+        left = room - sum(width(action) for action, _ in tail)
+        kept = []
+        for pair in head:
+            left -= width(pair[0])
+            if left < 0:
+                break
+            kept.append(pair)
+        self._spans = []
+        parts: list[Content] = [Content(" ")]
+        at = 1
+        for action, works in [*kept, *tail]:
+            start = at
+            key_style, word_style = ("$accent bold", "$text-muted") if works else ("dim", "dim")
+            key = shown.shown(action)
+            parts.append(Content.assemble((key, key_style), " ", (action.label, word_style), "  "))
+            at += width(action)
+            self._spans.append((start, at - 2, action))
+        return Content("").join(parts)
+
+    async def on_click(self, event: events.Click) -> None:
+        event.stop()
+        for start, end, action in self._spans:
+            if start <= event.x < end:
+                await cast("StepdeckApp", self.app).act(action)

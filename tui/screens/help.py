@@ -1,0 +1,76 @@
+"""Help: the keys of the place one is in, out of the registry in force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tui import keys
+from tui.keys import Keys, Place
+from tui.screens.base import DeckDialog
+
+FILTERS = (
+    ("sma", "the word in id, name, strategy or symbols"),
+    ("status:running,paused", "either status; also active, done"),
+    ("strategy:sma symbol:AAPL", "both must hold; also name driver source agent owner tag reason"),
+    ("ret>5% dd<-10%", "numbers: ret dd sharpe equity steps progress fills trades costs age"),
+    ("-agent:bot age<2h", "minus turns a term around; ages take s m h d"),
+)
+
+
+class HelpScreen(DeckDialog[None]):
+    """The actions of some places with their keys, and the filter language where there is a list."""
+
+    places: ClassVar = (Place.NOTICE,)
+    BINDINGS = keys.bindings(Place.NOTICE)
+
+    def __init__(self, here: Sequence[Place]) -> None:
+        super().__init__()
+        self._here = here
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog help"):
+            yield Static("Keys here", classes="dialog-title", markup=False)
+            with VerticalScroll(can_focus=True):
+                yield Static(help_text(self.deck.keys, self._here), markup=False)
+            yield Static(
+                Content.assemble(
+                    ("esc", "$accent bold"),
+                    (" closes; any key can be changed by its id in config.toml", "$text-muted"),
+                ),
+                classes="dialog-foot",
+            )
+
+    def action_close(self) -> None:
+        """Go on."""
+        self.dismiss(None)
+
+
+def help_text(shown: Keys, here: Sequence[Place]) -> Content:
+    """Every action of the places: keys, what it does, its id in the keymap."""
+    parts: list[Content] = []
+    width = max(len(shown.shown(action, every=True)) for action in keys.of(*here, Place.EVERYWHERE))
+    for place in (*here, Place.EVERYWHERE):
+        actions = keys.of(place)
+        parts.append(Content.assemble((place.value, "bold $primary"), "\n"))
+        parts += [
+            Content.assemble(
+                ("  " + shown.shown(action, every=True).ljust(width + 2), "$text-accent"),
+                f"{action.help:<52} ",
+                (action.id, "$text-muted"),
+                "\n",
+            )
+            for action in actions
+        ]
+        parts.append(Content("\n"))
+    if Place.RUNS in here:
+        parts.append(Content.assemble(("Filter", "bold $primary"), "\n"))
+        wide = max(len(example) for example, _ in FILTERS)
+        for example, text in FILTERS:
+            parts.append(Content.assemble(("  " + example.ljust(wide + 2), "$accent"), text, "\n"))
+    return Content("").join(parts)

@@ -1,0 +1,151 @@
+"""What is shown of one run beside the list: its curves, holdings, last decision and end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from engine.codec import loads
+from engine.model import OrderRecord, Position
+from tui import format as fmt
+from tui.viewmodel.runs import why_it_ended
+from tui.widgets.curve import Curves, Series
+from tui.widgets.facts import Fact, Facts
+
+if TYPE_CHECKING:
+    from engine.store.records import StepRecord
+    from tui.gateway import RunDetail
+
+MOST_POSITIONS: Final = 4
+
+
+def curves(detail: RunDetail) -> Curves | None:
+    """Equity against the step, with the baseline as far as the run has come; None before it began.
+
+    The baseline is cut where the run stands: nothing after the present is shown.
+    """
+    settled = len(detail.equity)
+    if not settled:
+        return None
+    series = [Series("equity", np.arange(settled, dtype=np.int64), detail.equity, "line")]
+    if detail.baseline is not None:
+        steps, equity = detail.baseline
+        series.append(Series("buy and hold", steps[:settled], equity[:settled], "baseline"))
+    return Curves(
+        tuple(series),
+        detail.stamps,
+        total_steps=detail.record.total_steps,
+        initial=detail.record.initial_cash,
+    )
+
+
+def facts(detail: RunDetail, currency: str) -> tuple[Facts, ...]:
+    """The run in a few lines: state or end, positions, last decision."""
+    record = detail.record
+    look = fmt.status_look(record.status)
+    ended = why_it_ended(record)
+    about = [Fact("run", record.run_id, "muted")]
+    if ended is not None:
+        about.append(Fact("ended", ended, look.role))
+    elif record.status == "interrupted":
+        about.append(Fact("left", f"at step {record.step_index}; R takes it up", look.role))
+    groups = [Facts("Run", tuple(about))]
+    groups.append(Facts("Positions", tuple(position_facts(detail.positions, currency))))
+    if detail.decisions:
+        last = detail.decisions[-1]
+        groups.append(
+            Facts(
+                "Last decision",
+                (
+                    Fact(
+                        f"step {last.step_index}", decision_text(last), "text", last.decision_source
+                    ),
+                ),
+            )
+        )
+    return tuple(groups)
+
+
+def position_facts(positions: tuple[Position, ...], currency: str) -> list[Fact]:
+    """The largest holdings, a line each."""
+    if not positions:
+        return [Fact("none", "all in cash", "muted")]
+    largest = sorted(positions, key=lambda held: -abs(held.market_value))[:MOST_POSITIONS]
+    lines = [
+        Fact(
+            held.symbol,
+            f"{fmt.quantity(held.quantity)} @ {fmt.price(held.avg_cost)}",
+            "text",
+            fmt.signed_money(held.unrealized_pnl, currency),
+        )
+        for held in largest
+    ]
+    if len(positions) > MOST_POSITIONS:
+        lines.append(Fact("…", f"{len(positions) - MOST_POSITIONS} more", "muted"))
+    return lines
+
+
+def decision_text(row: StepRecord) -> str:
+    """A decision in words: ``buy 100 AAPL; AAPL → 25 %``, or ``hold``."""
+    try:
+        said = loads(row.decision) if isinstance(row.decision, str) else row.decision
+    except ValueError:
+        return str(row.decision)
+    if not isinstance(said, Mapping):
+        return "hold"
+    parts = [_order_text(order) for order in said.get("orders", ()) if isinstance(order, Mapping)]
+    parts += _target_texts(said.get("targets", ()))
+    cancelled = said.get("cancel", ())
+    if cancelled:
+        parts.append(f"cancel {', '.join(map(str, cancelled))}")
+    return "; ".join(parts) or "hold"
+
+
+def _order_text(order: Mapping[str, Any]) -> str:
+    kind = order.get("quantity_type", "shares")
+    asked = order.get("quantity")
+    size = amount_text(asked if isinstance(asked, (int, float)) else None, str(kind))
+    return f"{order.get('side', '–')} {size} {order.get('symbol', '–')}"
+
+
+def _target_texts(targets: object) -> list[str]:
+    if isinstance(targets, Mapping):
+        return [f"{symbol} → {_weight(weight)}" for symbol, weight in targets.items()]
+    if not isinstance(targets, (list, tuple)):
+        return []
+    return [
+        f"{one.get('symbol', '–')} → "
+        + (
+            _weight(one.get("weight"))
+            if one.get("weight") is not None
+            else f"{fmt.quantity(one.get('shares'))} shares"
+        )
+        for one in targets
+        if isinstance(one, Mapping)
+    ]
+
+
+def _weight(weight: object) -> str:
+    return fmt.share(weight if isinstance(weight, (int, float)) else None)
+
+
+def amount_text(amount: float | None, kind: str) -> str:
+    """A size as asked for: ``100``, ``$5,000.00``, ``25 %``; ``→`` before a target."""
+    if amount is None:
+        return fmt.DASH
+    if kind == "notional":
+        return fmt.money(amount, "$")
+    if kind == "weight":
+        return fmt.share(amount, 1)
+    if kind == "target_weight":
+        return f"→ {fmt.share(amount, 1)}"
+    if kind == "target_shares":
+        return f"→ {fmt.quantity(amount)}"
+    return fmt.quantity(amount)
+
+
+def order_reason(order: OrderRecord) -> str:
+    """The reason code in words; empty for a plain fill."""
+    return (order.reason or "").replace("_", " ")

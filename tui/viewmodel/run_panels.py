@@ -1,0 +1,309 @@
+"""The panels of the run screen as rows and facts, worked out from a run's detail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from engine.model import Fill, OrderRecord, Position, RunRecord
+from tui import format as fmt
+from tui.viewmodel.preview import amount_text, decision_text
+from tui.viewmodel.runs import ACTIVE
+from tui.widgets.facts import Fact, Facts
+from tui.widgets.table import Cell, Column, Row
+
+if TYPE_CHECKING:
+    from engine.store.records import StepRecord
+    from tui.gateway import RunDetail
+
+ItemT = TypeVar("ItemT")
+
+POSITION_COLUMNS: Final = (
+    Column("symbol", "Symbol", 8, flexible=True),
+    Column("quantity", "Quantity", 10, align="right"),
+    Column("avg_cost", "Avg cost", 10, align="right", priority=1),
+    Column("last", "Last", 10, align="right", priority=2),
+    Column("value", "Value", 12, align="right"),
+    Column("weight", "Weight", 7, align="right", priority=3),
+    Column("gain", "Unrealized", 12, align="right"),
+)
+ORDER_COLUMNS: Final = (
+    Column("step", "Step", 6, align="right"),
+    Column("symbol", "Symbol", 7),
+    Column("side", "Side", 6),
+    Column("asked", "Asked", 10, align="right", priority=2),
+    Column("filled", "Filled", 9, align="right"),
+    Column("price", "Price", 9, align="right", priority=1, sortable=False),
+    Column("status", "Status", 18),
+    Column("reason", "Reason", 12, flexible=True),
+)
+DECISION_COLUMNS: Final = (
+    Column("step", "Step", 6, align="right"),
+    Column("at", "Bar", 20, priority=2),
+    Column("source", "By", 9, priority=1),
+    Column("decision", "Decision", 16, flexible=True),
+)
+
+
+Sort = tuple[str, bool] | None
+"""A column's key and whether the list falls; None leaves a list in its own order."""
+
+_POSITION_KEYS: Final[Mapping[str, Callable[[Position], float | str]]] = {
+    "symbol": lambda held: held.symbol,
+    "quantity": lambda held: held.quantity,
+    "avg_cost": lambda held: held.avg_cost,
+    "last": lambda held: held.last_price,
+    "value": lambda held: held.market_value,
+    "weight": lambda held: held.market_value,
+    "gain": lambda held: held.unrealized_pnl,
+}
+_ORDER_KEYS: Final[Mapping[str, Callable[[OrderRecord], float | str]]] = {
+    "step": lambda order: order.step_index,
+    "symbol": lambda order: order.symbol,
+    "side": lambda order: order.side or "",
+    "asked": lambda order: order.requested_quantity or 0.0,
+    "filled": lambda order: order.filled_quantity,
+    "status": lambda order: order.status,
+    "reason": lambda order: order.reason or "",
+}
+_DECISION_KEYS: Final[Mapping[str, Callable[[StepRecord], float | str]]] = {
+    "step": lambda row: row.step_index,
+    "at": lambda row: row.step_index,
+    "source": lambda row: row.decision_source,
+    "decision": lambda row: row.decision,
+}
+
+
+def _ordered(
+    items: Iterable[ItemT], keys: Mapping[str, Callable[[ItemT], float | str]], sort: Sort
+) -> list[ItemT]:
+    if sort is None or sort[0] not in keys:
+        return list(items)
+    return sorted(items, key=keys[sort[0]], reverse=sort[1])
+
+
+def position_rows(detail: RunDetail, currency: str, sort: Sort = None) -> list[Row]:
+    """What the run holds, in request order unless sorted."""
+    equity = detail.record.equity
+    return [
+        Row(
+            held.symbol,
+            (
+                Cell(held.symbol, "strong"),
+                Cell(fmt.quantity(held.quantity)),
+                Cell(fmt.price(held.avg_cost)),
+                Cell(fmt.price(held.last_price)),
+                Cell(fmt.money(held.market_value, currency)),
+                Cell(fmt.share(held.market_value / equity if equity else None, 1), "muted"),
+                Cell(
+                    fmt.signed_money(held.unrealized_pnl, currency),
+                    fmt.gain_role(held.unrealized_pnl),
+                ),
+            ),
+        )
+        for held in _ordered(detail.positions, _POSITION_KEYS, sort)
+    ]
+
+
+def average_prices(fills: Sequence[Fill]) -> dict[str, float]:
+    """Average fill price by order id."""
+    amounts: dict[str, tuple[float, float]] = {}
+    for fill in fills:
+        notional, shares = amounts.get(fill.order_id, (0.0, 0.0))
+        amounts[fill.order_id] = (notional + fill.price * fill.quantity, shares + fill.quantity)
+    return {name: notional / shares for name, (notional, shares) in amounts.items() if shares}
+
+
+def order_rows(detail: RunDetail, sort: Sort = None) -> list[Row]:
+    """Every order, newest first unless sorted, with what became of it."""
+    prices = average_prices(detail.fills)
+    ordered = _ordered(reversed(detail.orders), _ORDER_KEYS, sort)
+    return [_order_row(order, prices.get(order.order_id)) for order in ordered]
+
+
+def _order_row(order: OrderRecord, price: float | None) -> Row:
+    look = fmt.status_look(order.status)
+    side = fmt.status_look(order.side)
+    return Row(
+        order.order_id,
+        (
+            Cell(str(order.step_index), "muted"),
+            Cell(order.symbol),
+            Cell(side.text, side.role),
+            Cell(amount_text(order.requested_quantity, order.quantity_type), "muted"),
+            Cell(fmt.quantity(order.filled_quantity) if order.filled_quantity else fmt.DASH),
+            Cell(fmt.price(price)),
+            Cell(look.text, look.role),
+            Cell((order.reason or "").replace("_", " "), "attention"),
+        ),
+    )
+
+
+def decision_rows(detail: RunDetail, zone: tzinfo = UTC, sort: Sort = None) -> list[Row]:
+    """Every decision on record, newest first unless sorted; a step without one held."""
+    ordered = _ordered(reversed(detail.decisions), _DECISION_KEYS, sort)
+    return [_decision_row(row, detail, zone) for row in ordered]
+
+
+def _decision_row(row: StepRecord, detail: RunDetail, zone: tzinfo) -> Row:
+    known = row.step_index < len(detail.stamps)
+    at = fmt.stamp(int(detail.stamps[row.step_index]), zone) if known else row.ts
+    return Row(
+        str(row.step_index),
+        (
+            Cell(str(row.step_index), "muted"),
+            Cell(at, "muted"),
+            Cell(row.decision_source.replace("_", " "), "muted"),
+            Cell(decision_text(row), "muted" if decision_text(row) == "hold" else "text"),
+        ),
+    )
+
+
+def zone_of(record: RunRecord) -> tzinfo:
+    """The zone in which the run's exchange keeps time; UTC where there is no exchange."""
+    return ZoneInfo("America/New_York") if record.config.get("calendar") == "XNYS" else UTC
+
+
+def figures(detail: RunDetail, currency: str, formulas: Mapping[str, str]) -> tuple[Facts, ...]:
+    """The run's figures with the rules they were made under; what is not known is a dash.
+
+    ``formulas`` names how a figure is worked out, by its key.
+    """
+    record = detail.record
+    return (
+        Facts("Result", _result(record, currency)),
+        Facts("Risk", _risk(record, formulas)),
+        Facts("Trades", _trades(record, currency)),
+        Facts("Costs", _costs(record, currency)),
+        Facts("Rules in force", _rules(record, currency)),
+        Facts("Bars", _bars(record)),
+        Facts("Run", _run(detail)),
+    )
+
+
+def _figure(record: RunRecord, key: str) -> float | None:
+    value = record.metrics.get(key)
+    return value if isinstance(value, (int, float)) else None
+
+
+def _result(record: RunRecord, currency: str) -> tuple[Fact, ...]:
+    cagr = _figure(record, "cagr")
+    return (
+        Fact("equity", fmt.money(record.equity, currency), "strong"),
+        Fact("cash", fmt.money(record.cash, currency)),
+        Fact("initial cash", fmt.money(record.initial_cash, currency), "muted"),
+        Fact("total return", fmt.percent(record.total_return), fmt.gain_role(record.total_return)),
+        Fact("CAGR", fmt.percent(cagr), fmt.gain_role(cagr)),
+        Fact("best day", fmt.percent(_figure(record, "best_day"))),
+        Fact("worst day", fmt.percent(_figure(record, "worst_day"))),
+    )
+
+
+def _risk(record: RunRecord, formulas: Mapping[str, str]) -> tuple[Fact, ...]:
+    return (
+        Fact("max drawdown", fmt.percent(record.max_drawdown)),
+        Fact(
+            "longest drawdown",
+            f"{fmt.count(_figure(record, 'longest_drawdown_days'))} days"
+            if _figure(record, "longest_drawdown_days") is not None
+            else fmt.DASH,
+        ),
+        Fact("volatility", fmt.share(_figure(record, "annual_volatility"), 1)),
+        Fact("Sharpe", fmt.ratio(record.sharpe), note=formulas.get("sharpe", "")),
+        Fact("Sortino", fmt.ratio(record.sortino), note=formulas.get("sortino", "")),
+        Fact("Calmar", fmt.ratio(_figure(record, "calmar"))),
+        Fact("exposure", fmt.share(_figure(record, "exposure"), 1)),
+    )
+
+
+def _trades(record: RunRecord, currency: str) -> tuple[Fact, ...]:
+    hold = _figure(record, "average_hold_bars")
+    return (
+        Fact("fills", fmt.count(record.num_fills)),
+        Fact("round trips", fmt.count(record.num_trades)),
+        Fact("win rate", fmt.share(_figure(record, "win_rate"), 1)),
+        Fact("profit factor", fmt.ratio(_figure(record, "profit_factor"))),
+        Fact("expectancy", fmt.signed_money(_figure(record, "expectancy"), currency)),
+        Fact("average hold", fmt.DASH if hold is None else f"{hold:,.1f} bars"),
+        Fact("turnover", fmt.ratio(_figure(record, "turnover"))),
+    )
+
+
+def _costs(record: RunRecord, currency: str) -> tuple[Fact, ...]:
+    return (
+        Fact("in total", fmt.money(record.total_costs, currency), "strong"),
+        Fact("commission", fmt.money(_figure(record, "total_commission"), currency)),
+        Fact("fees", fmt.money(_figure(record, "total_fees"), currency)),
+        Fact("slippage", fmt.money(_figure(record, "total_slippage"), currency)),
+    )
+
+
+_FILLS: Final = {"next_open": "next bar's open", "close": "same bar's close (optimistic)"}
+
+
+def _rules(record: RunRecord, currency: str) -> tuple[Fact, ...]:
+    rules: Mapping[str, Any] = record.config.get("rules") or {}
+    costs: Mapping[str, Any] = rules.get("costs") or {}
+    commission = (
+        [
+            f"{costs['commission_pct'] * 100:g}%" * bool(costs.get("commission_pct")),
+            f"{currency}{costs['commission_per_share']:g}/share"
+            * bool(costs.get("commission_per_share")),
+            f"at least {currency}{costs['commission_min']:g}" * bool(costs.get("commission_min")),
+        ]
+        if costs
+        else []
+    )
+    fees = [name for key, name in (("sec", "SEC"), ("taf", "TAF")) if costs.get(key)]
+    params = record.config.get("params") or {}
+    return (
+        Fact("strategy", record.strategy),
+        *(Fact(str(name), str(value)) for name, value in params.items()),
+        Fact("fills at", _FILLS.get(str(rules.get("fill")), fmt.DASH)),
+        Fact("lot", f"{rules.get('lot', 1.0):g}"),
+        Fact("costs", str(costs.get("profile", fmt.DASH))),
+        Fact("commission", ", ".join(filter(None, commission)) or "none"),
+        Fact("fees", ", ".join(fees) or "none"),
+        Fact("slippage", f"{costs.get('slippage_bps', 0.0):g} bp"),
+        Fact("shorting", "allowed" if rules.get("allow_short") else "no"),
+        Fact("risk-free", fmt.share(rules.get("risk_free", 0.0), 2)),
+        Fact("seed", str(rules.get("seed", 0)), "muted"),
+    )
+
+
+def _bars(record: RunRecord) -> tuple[Fact, ...]:
+    known: Mapping[str, Any] = record.metadata.get("bars") or {}
+    notices = known.get("notices") or ()
+    return (
+        Fact("source", record.source),
+        Fact("timeframe", record.timeframe or fmt.DASH),
+        Fact("calendar", str(record.config.get("calendar", fmt.DASH))),
+        Fact("from", (record.start or fmt.DASH)[:10]),
+        Fact("to", (record.end or fmt.DASH)[:10]),
+        Fact("grid points", fmt.count(record.total_steps)),
+        Fact("hash", (record.bars_hash or fmt.DASH)[:12], "muted"),
+        *(Fact("notice", str(notice), "attention") for notice in notices),
+    )
+
+
+def _run(detail: RunDetail) -> tuple[Fact, ...]:
+    record = detail.record
+    owner = detail.owner if record.status in ACTIVE else "none"
+    return (
+        Fact("id", record.run_id, "muted"),
+        Fact("driver", record.driver),
+        Fact("owner", owner, "attention" if owner == "gone" else "text"),
+        Fact("tags", ", ".join(record.tags) or fmt.DASH, "muted"),
+        Fact("created", record.created_at[:19].replace("T", " "), "muted"),
+        Fact("finished", (record.finished_at or fmt.DASH)[:19].replace("T", " "), "muted"),
+        Fact("configuration", record.config_hash[:12], "muted"),
+        Fact("strategy source", (record.strategy_hash or fmt.DASH)[:12], "muted"),
+        Fact("engine", record.engine_version, "muted"),
+    )
+
+
+def holding(positions: Sequence[Position], symbol: str) -> Position | None:
+    """What is held of a symbol, if anything."""
+    return next((held for held in positions if held.symbol == symbol), None)

@@ -1,0 +1,96 @@
+"""Work off the screen's thread: named daemon threads whose outcome comes back as a message.
+
+Textual's own thread workers run in a pool that Python joins at exit, so one blocked call (a network
+drive, a strategy file that never returns from its import) would keep the process alive after quit.
+These are daemons: what blocks is left behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from engine.errors import StepdeckError
+from tui.messages import Broke, Failed
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """``call`` runs on a thread; the message it answers goes to ``target``.
+
+    ``title`` says what was tried, for the error panel: "pause the run".
+    """
+
+    title: str
+    call: Callable[[], Message]
+    target: MessagePump
+
+
+class Work:
+    """One thread does what people ask for, in the order they asked; slow reading gets its own.
+
+    ``ask`` keeps order (a buy and the step after it). ``load`` starts at once, and within a group
+    only the newest answers: the outcome of one that was overtaken is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._newest: dict[str, int] = {}
+        self._lock: Final = threading.Lock()
+        self._asker: threading.Thread | None = None
+
+    def ask(self, title: str, call: Callable[[], Message], target: MessagePump) -> None:
+        """Queue ``call`` behind what was asked for before."""
+        if self._asker is None:
+            self._asker = threading.Thread(target=self._serve, name="deck-asks", daemon=True)
+            self._asker.start()
+        self._jobs.put(Job(title, call, target))
+
+    def load(
+        self, group: str, title: str, call: Callable[[], Message], target: MessagePump
+    ) -> None:
+        """Start ``call`` on a thread of its own, overtaking what its group still has under way."""
+        with self._lock:
+            turn = self._newest[group] = self._newest.get(group, 0) + 1
+
+        def run() -> None:
+            outcome = _outcome(Job(title, call, target))
+            with self._lock:
+                overtaken = self._newest[group] != turn
+            if not overtaken:
+                target.post_message(outcome)
+
+        threading.Thread(target=run, name=f"deck-{group}", daemon=True).start()
+
+    def forget(self, group: str) -> None:
+        """Drop the outcome of what the group has under way."""
+        with self._lock:
+            self._newest[group] = self._newest.get(group, 0) + 1
+
+    def stop(self) -> None:
+        """Take no more; what is under way ends by itself or is left behind."""
+        self._jobs.put(None)
+
+    def _serve(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job.target.post_message(_outcome(job))
+
+
+def _outcome(job: Job) -> Message:
+    try:
+        return job.call()
+    except StepdeckError as error:
+        return Failed(job.title, error)
+    except BaseException as fault:
+        # The app raises it again on its own thread, so that a bug ends the app and not only a key.
+        log.exception("%s", job.title)
+        return Broke(fault)
