@@ -249,7 +249,7 @@ class Gateway:
                 return old
             settled = len(old.stamps) if old else 0
             _, stamps, equity, cash = reader.equity(run_id, since=settled)
-            fills = reader.fills(run_id, after=old.fills[-1].fill_id if old and old.fills else 0)
+            fills = reader.fills(run_id, after=old.fills[-1].fill_id if old and old.fills else -1)
             decisions = reader.steps(
                 run_id, since=old.decisions[-1].step_index + 1 if old and old.decisions else 0
             )
