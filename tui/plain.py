@@ -11,21 +11,11 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from engine.model import Position, RunRecord
-from tui.format import DASH, count, money, percent, quantity
+from tui.format import DASH, count, money, percent, quantity, share
 from tui.safe import cells, cut, fit, safe_line
 
-_PERCENT: Final = frozenset(
-    {
-        "total_return",
-        "max_drawdown",
-        "cagr",
-        "annual_volatility",
-        "win_rate",
-        "exposure",
-        "best_day",
-        "worst_day",
-    }
-)
+_RETURNS: Final = frozenset({"total_return", "max_drawdown", "cagr", "best_day", "worst_day"})
+_SHARES: Final = frozenset({"annual_volatility", "win_rate", "exposure"})
 _MONEY: Final = frozenset(
     {"total_costs", "total_commission", "total_fees", "total_slippage", "expectancy"}
 )
@@ -77,8 +67,10 @@ def figure(name: str, value: float | None) -> str:
     """A metric in its own unit."""
     if value is None:
         return DASH
-    if name in _PERCENT:
+    if name in _RETURNS:
         return percent(value)
+    if name in _SHARES:
+        return share(value, 2)
     if name in _MONEY:
         return money(value)
     return count(value) if name in _COUNTS else f"{value:,.4f}"
@@ -152,7 +144,7 @@ def _head(record: RunRecord, owner: str) -> str:
         ("error", _error(record)),
         ("symbols", ", ".join(record.symbols)),
         ("bars", f"{record.source} {record.timeframe or ''}".rstrip()),
-        ("window", f"{record.start or 'first bar'} to {record.end or 'last bar'}"),
+        ("window", _window(record)),
         ("steps", steps(record)),
         ("equity", money(record.equity)),
         ("cash", money(record.cash)),
@@ -162,6 +154,12 @@ def _head(record: RunRecord, owner: str) -> str:
     kept = [(name, value) for name, value in pairs if value]
     width = max(len(name) for name, _ in kept)
     return "\n".join(f"{name.ljust(width)}  {safe_line(value)}" for name, value in kept)
+
+
+def _window(record: RunRecord) -> str:
+    bars = record.metadata.get("bars") or {}
+    first, last = record.start or bars.get("first"), record.end or bars.get("last")
+    return f"{first or 'first bar'} to {last or 'last bar'}"
 
 
 def _parameters(record: RunRecord) -> str:
@@ -176,15 +174,14 @@ def _error(record: RunRecord) -> str | None:
 
 
 def _figures(record: RunRecord, formulas: Mapping[str, str]) -> str:
-    shown = {name: getattr(record, name) for name in ("total_return", "max_drawdown")}
-    shown |= {name: getattr(record, name) for name in ("sharpe", "sortino")}
-    shown |= {"num_fills": record.num_fills, "num_trades": record.num_trades}
-    shown |= dict(record.metrics)
+    """Every figure but the costs, in the order of the formulas; a live run has the columns only."""
+    columns = ("total_return", "max_drawdown", "sharpe", "sortino", "num_fills", "num_trades")
+    values = {name: getattr(record, name) for name in columns} | dict(record.metrics)
     costs = {name for _, name in _COSTS}
     rows = [
-        (name.replace("_", " "), figure(name, value), formulas.get(name, ""))
-        for name, value in shown.items()
-        if name not in costs
+        (name.replace("_", " "), figure(name, values[name]), formula)
+        for name, formula in formulas.items()
+        if name in values and name not in costs
     ]
     return "Figures\n" + _indent(table_body(rows, left=(0, 2)))
 
@@ -199,7 +196,7 @@ def _costs(record: RunRecord) -> str:
 def _rules(record: RunRecord) -> str:
     rules = dict(record.config.get("rules") or {})
     costs = rules.pop("costs", {})
-    rules["calendar"] = record.config.get("calendar")
+    rules |= {name: record.config.get(name) for name in ("calendar", "actions", "repair")}
     rules |= {name: value for name, value in costs.items() if name != "profile"}
     return pairs(
         "Rules in force",
@@ -209,11 +206,11 @@ def _rules(record: RunRecord) -> str:
 
 def _rule(value: object) -> str:
     if value is None:
-        return "off"
+        return DASH
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
-        return f"{value:g}" if abs(value) < 1e6 else f"{value:,.2f}"
+        return f"{value:,.2f}" if abs(value) >= 1e5 else f"{value:g}"
     return str(value)
 
 

@@ -19,13 +19,18 @@ import click
 
 from engine.model import RunRecord
 from tui.commands.common import Deck, print_json, report
-from tui.plain import run_document, run_text, state
+from tui.plain import run_document, run_text
 
 if TYPE_CHECKING:
     from tui.gateway import Gateway
 
 LOOK_SECONDS: Final = 0.1
 DONE, FAILED, CANCELLED = 0, 1, 130
+_BECAME: Final = {
+    "failed": "failed",
+    "cancelled": "was cancelled",
+    "interrupted": "was interrupted",
+}
 _MOVING: Final = frozenset({"created", "loading", "running", "paused"})
 _ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
@@ -159,7 +164,7 @@ def _status(record: RunRecord, *, as_json: bool) -> int:
     """The exit status of a run that ended so; what did not go well is said on stderr."""
     if record.status == "completed":
         return DONE
-    message = f"run {record.run_id} is {state(record)}"
+    message = f"run {record.run_id} {_BECAME.get(record.status, record.status)}"
     if record.error_message:
         message += f": {record.error_message}"
     if record.status == "interrupted":
