@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.store.connection import connect, is_busy
+from engine.store.connection import connect, is_busy, set_busy_timeout
 from engine.store.locks import file_lock
 
 CHECKPOINT_BYTES = 16 * 2**20
@@ -31,8 +31,11 @@ class Checkpoint(NamedTuple):
 
 
 def lock_path(path: Path) -> Path:
-    """The lock file of everything that one process at a time may do to the ledger."""
-    return path.with_name(f"{path.name}.lock")
+    """The lock file of what one process at a time may do to the ledger: make it, checkpoint it.
+
+    Not ``.lock``: that is the name SQLite's own dot-file locks take.
+    """
+    return path.with_name(f"{path.name}-lock")
 
 
 def wal_path(path: Path) -> Path:
@@ -65,17 +68,20 @@ class Checkpointer:
         return size >= self._due_at
 
     def run(self) -> Checkpoint | None:
-        """Checkpoint, passively. None if another process is at it or writing.
+        """Checkpoint, passively. None if there is nothing to do or another process is at it.
 
         Raises ``sqlite3.Error`` where the disk refuses; what was committed stays in the WAL.
         """
-        self._due_at = max(wal_bytes(self._path), CHECKPOINT_BYTES) + RETRY_BYTES
+        size = wal_bytes(self._path)
+        if not size:
+            return None
+        self._due_at = max(size, CHECKPOINT_BYTES) + RETRY_BYTES
         with file_lock(lock_path(self._path), wait=False) as held:
             if not held:
                 return None
             guard = connect(self._path, "rw", vfs=self._vfs)
             try:
-                guard.execute("PRAGMA busy_timeout = 0")
+                set_busy_timeout(guard, 0)
                 guard.execute("BEGIN IMMEDIATE")
                 try:
                     _, in_wal, moved = self._conn.execute(

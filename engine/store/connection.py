@@ -22,6 +22,7 @@ from engine.errors import (
     LedgerTooNew,
     LedgerWriteFailed,
     NotALedger,
+    NotAvailable,
 )
 from engine.store.migrations import SCHEMA_VERSION, schema_version
 from engine.store.schema import APPLICATION_ID
@@ -39,18 +40,31 @@ _STORAGE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_
 _REFUSED = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
 
 
+def require_sqlite() -> None:
+    """Raises ``NotAvailable`` with a SQLite that has no STRICT tables."""
+    if sqlite3.sqlite_version_info < (3, 37):
+        raise NotAvailable(
+            f"this Python has SQLite {sqlite3.sqlite_version}",
+            field="db",
+            remedy="the ledger needs 3.37 or later: use a newer Python",
+        )
+
+
 def connect(path: Path, mode: str, *, vfs: str | None = None) -> sqlite3.Connection:
-    """A connection in ``mode`` (``ro``, ``rw``, ``rwc``), in autocommit, for one thread.
+    """A connection in ``mode`` (``ro``, ``rw``, ``rwc``), in autocommit.
 
-    A writing one is bound to the thread that opened it. A reading one may be closed by another, so
-    that whoever shuts a process down can let go of every thread's reader.
-
-    ``ro`` connections wait for locks like the others: many that start at once meet SQLITE_BUSY.
+    A writing one is bound to the thread that opened it; ``Reader`` lets one thread at a time use a
+    reading one. Those wait for locks too: many that start at once meet SQLITE_BUSY.
     """
     uri = f"file:{quote(str(path))}?mode={mode}" + (f"&vfs={vfs}" if vfs else "")
     return sqlite3.connect(
         uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=mode != "ro"
     )
+
+
+def set_busy_timeout(conn: sqlite3.Connection, seconds: float) -> None:
+    """How long ``conn`` waits for another's lock before it reports SQLITE_BUSY."""
+    conn.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 def prepare_writer(conn: sqlite3.Connection) -> str:

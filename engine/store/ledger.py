@@ -23,6 +23,8 @@ from engine.store.connection import (
     connect,
     is_busy,
     prepare_writer,
+    require_sqlite,
+    set_busy_timeout,
     translate,
 )
 from engine.store.locks import file_lock
@@ -71,6 +73,7 @@ class Ledger:
         Raises ``LedgerMissing``, ``NotALedger``, ``LedgerTooNew``, ``LedgerReadOnly``,
         ``LedgerCorrupt``, ``LedgerBusy``; in each case what stands at ``path`` is as it was.
         """
+        require_sqlite()
         file = Path(path).resolve()
         if create and not file.exists():
             _make(file, vfs)
@@ -144,6 +147,7 @@ class Ledger:
             _refuse_unwritable(conn)
             journal = prepare_writer(conn)
             migrate(conn)
+            set_busy_timeout(conn, min(BUSY_SECONDS, self._patience))
         except sqlite3.Error as error:
             conn.close()
             raise translate(error, self.path) from error
@@ -212,7 +216,7 @@ class Ledger:
 
 def _refuse_unwritable(conn: sqlite3.Connection) -> None:
     """SQLite opens a write-protected file read-only and says so only at the first write."""
-    conn.execute("PRAGMA busy_timeout = 0")
+    set_busy_timeout(conn, 0)
     try:
         conn.execute("BEGIN IMMEDIATE")
         version = conn.execute("PRAGMA user_version").fetchone()[0]
@@ -223,7 +227,7 @@ def _refuse_unwritable(conn: sqlite3.Connection) -> None:
     finally:
         if conn.in_transaction:
             conn.execute("ROLLBACK")
-        conn.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
+        set_busy_timeout(conn, BUSY_SECONDS)
 
 
 def _make(path: Path, vfs: str | None) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,13 @@ from engine import codec
 from engine.errors import AmbiguousRun, LedgerError, RunNotFound
 from engine.model import CashFlow, Fill, OrderRecord, Position, RunRecord
 from engine.store import writes
-from engine.store.connection import check_identity, check_version, connect, translate
+from engine.store.connection import (
+    check_identity,
+    check_version,
+    connect,
+    require_sqlite,
+    translate,
+)
 from engine.store.records import Command, CommitRecord, Event, StepRecord, stamp_of
 from engine.store.schema import JSON_COLUMNS, RUN_COLUMNS
 
@@ -38,7 +45,7 @@ class EquityRows(NamedTuple):
 
 
 class Reader:
-    """One read-only connection, for the thread that opened it.
+    """One read-only connection; threads that share it wait for each other.
 
     Every method is one query that is fetched to its end, so it sees whole batches and holds nothing
     up afterwards. Methods called inside ``with reader.moment()`` see the ledger at one instant.
@@ -50,6 +57,8 @@ class Reader:
     def __init__(self, path: Path, conn: sqlite3.Connection) -> None:
         self.path = path
         self._conn = conn
+        # SQLite connections that threads share without this lose rows in silence.
+        self._lock = threading.RLock()
 
     @classmethod
     def open(cls, path: str | Path, *, vfs: str | None = None, check: bool = True) -> Reader:
@@ -60,6 +69,7 @@ class Reader:
         """
         file = Path(path).resolve()
         if check:
+            require_sqlite()
             check_identity(file, vfs=vfs)
         try:
             conn = connect(file, "ro", vfs=vfs)
@@ -74,7 +84,8 @@ class Reader:
         return cls(file, conn)
 
     def close(self) -> None:
-        self._conn.close()
+        with self._lock:
+            self._conn.close()
 
     def __enter__(self) -> Self:
         return self
@@ -89,12 +100,19 @@ class Reader:
 
     @contextmanager
     def moment(self) -> Iterator[Self]:
-        """Let what is read inside be of one instant. Keep it short: it pins the WAL."""
-        self._conn.execute("BEGIN")
-        try:
-            yield self
-        finally:
-            self._conn.execute("ROLLBACK")
+        """Let what is read inside be of one instant. Keep it short: it pins the WAL.
+
+        One inside another is part of it.
+        """
+        with self._lock:
+            if self._conn.in_transaction:
+                yield self
+                return
+            self._conn.execute("BEGIN")
+            try:
+                yield self
+            finally:
+                _leave(self._conn)
 
     # -- runs -----------------------------------------------------------------------------------
 
@@ -178,7 +196,7 @@ class Reader:
     def status_before(self, run_id: str) -> str | None:
         """The status that the run's last change of status left; None for a run just made."""
         rows = self._all(
-            "SELECT data ->> '$.from' FROM events WHERE run_id = ? AND kind = 'status' "
+            "SELECT json_extract(data, '$.from') FROM events WHERE run_id = ? AND kind = 'status' "
             "ORDER BY seq DESC LIMIT 1",
             (run_id,),
         )
@@ -204,7 +222,7 @@ class Reader:
         self, run_id: str, points: int, since: int = 0, until: int | None = None
     ) -> EquityRows:
         """At most ``points`` rows of the curve, evenly spaced, its first and last among them."""
-        with self._whole():
+        with self.moment():
             rows = self._all(
                 "SELECT step_index FROM runs WHERE run_id = ?",
                 (run_id,),
@@ -361,7 +379,8 @@ class Reader:
     def pending_commands(self, owner: str) -> list[Command]:
         """The unanswered commands to ``owner``'s runs, oldest first."""
         try:
-            return writes.pending_commands(self._conn, owner)
+            with self._lock:
+                return writes.pending_commands(self._conn, owner)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
@@ -374,26 +393,18 @@ class Reader:
 
     # -- how ------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
-        """One instant, unless the caller holds one already."""
-        if self._conn.in_transaction:
-            yield
-        else:
-            with self.moment():
-                yield
-
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
-            return self._conn.execute(sql, values).fetchall()
+            with self._lock:
+                return self._conn.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
     def _equity(self, sql: str, values: Sequence[object]) -> EquityRows:
         parts: list[tuple[Any, ...]] = []
         try:
-            cursor = self._conn.execute(sql, values)
-            try:
+            with self._lock, closing(self._conn.execute(sql, values)) as cursor:
+                # In parts: a million rows as tuples at once would be a quarter of a gigabyte.
                 while rows := cursor.fetchmany(_CHUNK):
                     steps, stamps, equity, cash = zip(*rows, strict=True)
                     parts.append(
@@ -404,14 +415,17 @@ class Reader:
                             np.array(cash, dtype=np.float64),
                         )
                     )
-            finally:
-                cursor.close()
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         if not parts:
             whole, real = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float64)
             return EquityRows(whole, whole, real, real)
         return EquityRows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _leave(conn: sqlite3.Connection) -> None:
+    if conn.in_transaction:  # an I/O error ends a transaction by itself
+        conn.execute("ROLLBACK")
 
 
 def _end(until: int | None) -> int:

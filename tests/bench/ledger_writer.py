@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.model import Fill, OrderRecord
 from engine.store import writes
@@ -46,7 +47,7 @@ def quiet(path: Path, rows: int, batch: int = 5_000) -> None:
         for first in range(0, rows, batch):
             part = slice(first, first + batch)
             append = _append(key, first, stamps[part], equity[part])
-            assert ledger.write(lambda conn, append=append: writes.append(conn, append))  # type: ignore[misc]
+            _add(ledger, append)
         spent = time.perf_counter() - began
     print(f"{rows:,} quiet steps in commits of {batch:,}: {spent:.2f} s")
 
@@ -77,7 +78,7 @@ def busy(path: Path, steps: int, batch: int) -> None:
                 steps=[_step(step) for step in range(first, first + count)],
                 holdings=holdings,
             )
-            assert ledger.write(lambda conn, append=append: writes.append(conn, append))  # type: ignore[misc]
+            _add(ledger, append)
         spent = time.perf_counter() - began
     print(
         f"{steps:,} steps of 6 orders and 5 fills in commits of {batch}: {spent:.2f} s, "
@@ -93,7 +94,7 @@ def durable(path: Path, steps: int) -> None:
         for step in range(steps):
             append = _append(key, step, np.array([step * MINUTE]), np.array([1e5]))
             began = time.perf_counter()
-            assert ledger.write(lambda conn, append=append: writes.append(conn, append))  # type: ignore[misc]
+            _add(ledger, append)
             spent.append(time.perf_counter() - began)
     median, worst = np.percentile(spent, [50, 99])
     print(f"one step per commit: median {median * 1e3:.2f} ms, p99 {worst * 1e3:.2f} ms")
@@ -117,11 +118,15 @@ def _run(ledger: Ledger) -> int:
     return ledger.write(lambda conn: writes.insert_run(conn, columns))
 
 
+def _add(ledger: Ledger, append: writes.Append) -> None:
+    assert ledger.write(lambda conn: writes.append(conn, append))
+
+
 def _append(
     key: int,
     first: int,
-    stamps: np.ndarray[tuple[int], np.dtype[np.int64]],
-    equity: np.ndarray[tuple[int], np.dtype[np.float64]],
+    stamps: NDArray[np.int64],
+    equity: NDArray[np.float64],
 ) -> writes.Append:
     return writes.Append(
         run_id="bench",

@@ -1,0 +1,114 @@
+"""What ``doctor`` asks of a ledger file: how it is kept, and whether it is whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.store.checkpoint import wal_bytes
+from engine.store.connection import check_identity, check_version, connect, translate
+from engine.store.migrations import SCHEMA_VERSION, schema_version
+
+WAL_RESET_FIXED = (3, 51, 3)
+"""The first SQLite whose writes and checkpoints at one instant cannot lose pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``damage`` holds what SQLite's ``quick_check`` found, ``dangling`` counts rows of no run.
+
+    The counts are None where damage keeps them from being taken. SQLite notices torn pages and lost
+    rows, not a flipped bit in a figure: that is what the digest chain is for.
+    """
+
+    path: Path
+    sqlite_version: str
+    wal_reset_bug: bool
+    schema_version: int
+    known_schema_version: int
+    journal_mode: str
+    page_size: int
+    pages: int
+    free_pages: int
+    wal_bytes: int
+    runs: int | None
+    events: int | None
+    damage: tuple[str, ...]
+    dangling: int | None
+
+    @property
+    def sound(self) -> bool:
+        """Whether SQLite finds nothing wrong."""
+        return not self.damage and not self.dangling
+
+
+def inspect(path: str | Path, *, vfs: str | None = None) -> Health:
+    """The health of the ledger at ``path``, which is only read.
+
+    Reads every page, so it takes a moment on a large ledger. Raises ``LedgerError`` kinds for what
+    cannot be opened as a ledger at all.
+    """
+    file = Path(path).resolve()
+    try:
+        with closing(_open(file, vfs)) as conn:
+
+            def pragma(name: str) -> int:
+                return int(conn.execute(f"PRAGMA {name}").fetchone()[0])
+
+            def count(table: str) -> int | None:
+                rows = None if damage else conn.execute(f"SELECT count(*) FROM {table}").fetchone()
+                return None if rows is None else int(rows[0])
+
+            damage = _damage(conn)
+            return Health(
+                path=file,
+                sqlite_version=sqlite3.sqlite_version,
+                wal_reset_bug=sqlite3.sqlite_version_info < WAL_RESET_FIXED,
+                schema_version=schema_version(conn),
+                known_schema_version=SCHEMA_VERSION,
+                journal_mode=str(conn.execute("PRAGMA journal_mode").fetchone()[0]),
+                page_size=pragma("page_size"),
+                pages=pragma("page_count"),
+                free_pages=pragma("freelist_count"),
+                wal_bytes=wal_bytes(file),
+                runs=count("runs"),
+                events=count("events"),
+                damage=damage,
+                dangling=count("pragma_foreign_key_check"),
+            )
+    except sqlite3.Error as error:
+        raise translate(error, file) from error
+
+
+def schema_text(path: str | Path, *, vfs: str | None = None) -> str:
+    """The SQL of every table, index, view and trigger, as the file has it."""
+    # Imported here: it brings pandas along.
+    from sqlite_utils import Database
+
+    file = Path(path).resolve()
+    try:
+        with closing(_open(file, vfs)) as conn:
+            return Database(conn, execute_plugins=False).schema
+    except sqlite3.Error as error:
+        raise translate(error, file) from error
+
+
+def _damage(conn: sqlite3.Connection) -> tuple[str, ...]:
+    try:
+        found = [str(row[0]) for row in conn.execute("PRAGMA quick_check").fetchall()]
+    except sqlite3.DatabaseError as error:
+        return (str(error),)
+    return () if found == ["ok"] else tuple(found)
+
+
+def _open(file: Path, vfs: str | None) -> sqlite3.Connection:
+    check_identity(file, vfs=vfs)
+    conn = connect(file, "ro", vfs=vfs)
+    try:
+        check_version(conn, file)
+    except BaseException:
+        conn.close()
+        raise
+    return conn

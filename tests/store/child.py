@@ -1,0 +1,219 @@
+"""What the ledger's tests let other processes do: ``python -m tests.store.child VERB PATH ...``.
+
+A line on stdout is a fact that the parent may rely on; a line on stdin lets a waiting child go on.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import LedgerError, TooManyActiveRuns
+from engine.store import migrations, writes
+from engine.store.connection import connect
+from engine.store.ledger import Ledger
+from engine.store.reader import Reader
+from tests.store.kit import AT, add, batch, busy_batch, columns, start
+
+NOBODY = 65_534
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+def wait() -> None:
+    sys.stdin.readline()
+
+
+def append_for_ever(path: Path) -> None:
+    """Append batches of seven until killed; print how many steps have been acknowledged."""
+    with Ledger.open(path) as ledger:
+        key = start(ledger)
+        first = 0
+        while True:
+            part = batch(key, first, 7)
+            assert add(ledger, part)
+            first += 7
+            say(first)
+
+
+def hold(path: Path) -> None:
+    """Hold the write lock until told to go on."""
+    conn = sqlite3.connect(path, isolation_level=None)
+    conn.execute("BEGIN IMMEDIATE")
+    say("held")
+    wait()
+    conn.execute("ROLLBACK")
+    conn.close()
+    say("free")
+
+
+def open_and_close(path: Path) -> None:
+    """Be a process that comes and goes."""
+    Ledger.open(path).close()
+    say("closed")
+
+
+def try_lock(path: Path) -> None:
+    """Say whether the write lock is to be had at once."""
+    conn = sqlite3.connect(path, isolation_level=None, timeout=0)
+    try:
+        conn.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        say("busy")
+    else:
+        say("free")
+    conn.close()
+
+
+def create(path: Path, tries: str, cap: str) -> None:
+    """Try to create so many runs under a cap that is counted in the inserting transaction."""
+    made = 0
+    with Ledger.open(path) as ledger:
+        say("ready")
+        wait()
+        for n in range(int(tries)):
+
+            def insert(conn: sqlite3.Connection, n: int = n) -> int:
+                if writes.count_active(conn) >= int(cap):
+                    raise TooManyActiveRuns("full")
+                return writes.insert_run(conn, columns(f"{os.getpid()}-{n}"))
+
+            try:
+                ledger.write(insert)
+            except TooManyActiveRuns:
+                continue
+            made += 1
+    say(made)
+
+
+def adopt(path: Path, me: str) -> None:
+    """Try to adopt every run of a hundred from the owner ``gone``; print those that were got."""
+    with Ledger.open(path) as ledger:
+        say("ready")
+        wait()
+        got = []
+        for n in range(100):
+
+            def take(conn: sqlite3.Connection, n: int = n) -> int | None:
+                return writes.adopt(
+                    conn,
+                    f"orphan-{n}",
+                    new_owner=me,
+                    old_owner="gone",
+                    old_epoch=1,
+                    sources=("running",),
+                    to="interrupted",
+                    reason="owner_gone",
+                    at=AT,
+                    columns={},
+                )
+
+            if ledger.write(take) is not None:
+                got.append(n)
+    say(*got)
+
+
+def make(path: Path) -> None:
+    """Open a ledger that many want to make at once; add one run to it."""
+    say("ready")
+    wait()
+    with Ledger.open(path) as ledger:
+        start(ledger, f"run-{os.getpid()}")
+    say("made")
+
+
+def as_nobody(path: Path) -> None:
+    """Try to open a ledger, for writing and for reading, as a user who owns nothing."""
+    # Imported by the first use otherwise, which may then not be allowed any more.
+    import sqlite_utils  # noqa: F401
+
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    openers: tuple[Callable[[], Ledger | Reader], ...] = (
+        lambda: Ledger.open(path),
+        lambda: Reader.open(path),
+    )
+    for opener in openers:
+        try:
+            opener().close()
+            say("opened")
+        except LedgerError as error:
+            say(error.code, str(error))
+
+
+def small_disk(path: Path, size: str) -> None:
+    """Make or open a ledger where no file may grow past ``size`` bytes, and fill it."""
+    import sqlite_utils  # noqa: F401
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), hard))
+    try:
+        ledger = Ledger.open(path)
+    except LedgerError as error:
+        say(error.code)
+        return
+    key = start(ledger)
+    first = 0
+    try:
+        while True:
+            part = batch(key, first, 1000)
+            assert add(ledger, part)
+            first += 1000
+    except LedgerError as error:
+        say(error.code, first)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert add(ledger, part)
+    ledger.close()
+    say("went on")
+
+
+def fenced(path: Path) -> None:
+    """Write a batch of a lease that ended while this process was stopped."""
+    with Ledger.open(path) as ledger, ledger.reader() as reader:
+        key = reader.run_key("run-1")
+        say("ready")
+        wait()
+        landed = add(ledger, busy_batch(key, 0))
+    say("landed" if landed else "fenced")
+
+
+def die_in_migration(path: Path) -> None:
+    """Be killed in the middle of an upgrade, after its second version has written."""
+
+    def fatal(db: object) -> None:
+        conn.execute("CREATE TABLE half_done (x)")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    conn = connect(path, "rw")
+    migrations.migrate(conn, (*migrations.MIGRATIONS, fatal))
+
+
+VERBS: dict[str, Callable[..., None]] = {
+    verb.__name__: verb
+    for verb in (
+        adopt,
+        append_for_ever,
+        as_nobody,
+        create,
+        die_in_migration,
+        fenced,
+        hold,
+        make,
+        open_and_close,
+        small_disk,
+        try_lock,
+    )
+}
+
+if __name__ == "__main__":
+    VERBS[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])
