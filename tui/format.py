@@ -198,7 +198,7 @@ LOOKS: Final[Mapping[str, Look]] = {
         Look("○", "created", "muted"),
         Look("◌", "loading", "info"),
         Look("▶", "running", "accent"),
-        Look("‖", "paused", "attention"),
+        Look("Ⅱ", "paused", "attention"),
         Look("✓", "completed", "gain"),
         Look("✗", "failed", "loss"),
         Look("■", "cancelled", "muted"),

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Final
 
-BLOCKS: Final = "▁▂▃▄▅▆▇█"
-ASCII_BLOCKS: Final = "_.-=+*#@"
-EIGHTHS: Final = " ▏▎▍▌▋▊▉"
-TRACK: Final = "·"
+# Without the full block: lines above one another stay apart.
+BLOCKS: Final = "▁▂▃▄▅▆▇"
+ASCII_BLOCKS: Final = "_.-=+*#"
+BAR: Final = ("━", "╸", "─")
+ASCII_BAR: Final = ("=", "-", ".")
 
 
 def spark(values: Sequence[float], width: int, *, ascii: bool = False) -> str:  # noqa: A002
@@ -39,21 +40,18 @@ def spark(values: Sequence[float], width: int, *, ascii: bool = False) -> str:  
 
 
 def progress_bar(share: float | None, width: int, *, ascii: bool = False) -> str:  # noqa: A002
-    """A bar filled to ``share`` (0 to 1) in exactly ``width`` cells, in eighths of a cell.
+    """A bar filled to ``share`` (0 to 1) in exactly ``width`` cells, in halves of a cell.
 
-    An unknown share is an empty track; only a share of 1 fills the last eighth.
+    Heavy on a light track rather than blocks: a column of bars stays calm, and the two weights tell
+    full from empty without colour. An unknown share is an empty track; only 1 fills the last half.
     """
     if width <= 0:
         return ""
+    full, half, track = ASCII_BAR if ascii else BAR
     if share is None or not isfinite(share):
-        return ("." if ascii else TRACK) * width
-    share = min(1.0, max(0.0, share))
-    if ascii:
-        full = int(share * width)
-        return "#" * full + "." * (width - full)
-    eighths = int(share * width * 8)
+        return track * width
+    halves = int(min(1.0, max(0.0, share)) * width * 2)
     if share < 1:
-        eighths = min(eighths, width * 8 - 1)
-    full, rest = divmod(eighths, 8)
-    bar = "█" * full + (EIGHTHS[rest] if rest else "")
-    return bar + TRACK * (width - len(bar))
+        halves = min(halves, width * 2 - 1)
+    bar = full * (halves // 2) + half * (halves % 2)
+    return bar + track * (width - len(bar))

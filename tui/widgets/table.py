@@ -487,10 +487,15 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
     # Painting
 
     def _gutter(self) -> int:
-        return 2 if self._marks else 1
+        return 3 if self._marks else 2
+
+    @property
+    def _width(self) -> int:
+        """The cells of a line that the scrollbar does not cover."""
+        return self.scrollable_content_region.width
 
     def _layout(self) -> tuple[Placed, ...]:
-        width = self.size.width
+        width = self._width
         if width != self._placed_width:
             self._placed = lay_out(self._columns, width, self._gutter())
             self._placed_width = width
@@ -518,7 +523,7 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh(Region(0, 0, self.size.width, HEADER_LINES))
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self._width
         if y < HEADER_LINES:
             spans = header_spans(self._columns, self._layout(), width, self._sort)
         elif not self._rows:

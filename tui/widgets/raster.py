@@ -1,0 +1,86 @@
+"""Curves as rasters of dots: decimation that keeps every peak and trough. Pure functions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tui.widgets.grid import Bools
+from tui.widgets.scale import Floats, Span
+
+
+class Columns(NamedTuple):
+    """A curve by column: its least and greatest value there; NaN where it has none.
+
+    Neighbouring columns overlap by the value that joins them, so the curve has no gaps.
+    """
+
+    low: Floats
+    high: Floats
+
+
+def decimate(steps: npt.NDArray[np.int64], values: Floats, columns: int, total: int) -> Columns:
+    """The curve through (step, value), steps rising, spread so that ``total`` steps fill the width.
+
+    Where several steps share a column it holds their least and greatest value; where there are
+    fewer points than columns the curve runs straight between them.
+    """
+    low = np.full(columns, np.nan)
+    high = np.full(columns, np.nan)
+    if columns <= 0 or not len(steps):
+        return Columns(low, high)
+    last = max(1, total - 1)
+    if len(steps) == 1 or columns == 1:
+        at = min(columns - 1, round(int(steps[-1]) * (columns - 1) / last))
+        low[at], high[at] = values.min(), values.max()
+        return Columns(low, high)
+    width = last / (columns - 1)
+    borders = (np.arange(columns + 1) - 0.5) * width
+    # Where the curve crosses from column to column: both hold that value, so it has no gaps.
+    crossing = np.interp(borders, steps, values)
+    np.minimum(crossing[:-1], crossing[1:], out=low)
+    np.maximum(crossing[:-1], crossing[1:], out=high)
+    starts = np.searchsorted(steps, np.ceil(borders))
+    held = np.flatnonzero(starts[1:] > starts[:-1])
+    runs = starts[:-1][held]
+    stop = int(starts[-1])
+    # reduceat takes the run from each start to the next one.
+    low[held] = np.minimum(low[held], np.minimum.reduceat(values[:stop], runs))
+    high[held] = np.maximum(high[held], np.maximum.reduceat(values[:stop], runs))
+    low[: held[0]] = high[: held[0]] = np.nan
+    low[held[-1] + 1 :] = high[held[-1] + 1 :] = np.nan
+    return Columns(low, high)
+
+
+def dots(curve: Columns, span: Span, rows: int) -> Bools:
+    """The raster ``bool[rows, columns]`` of a curve, row 0 on top."""
+    known = ~np.isnan(curve.low)
+    top = span.rows(np.where(known, curve.high, span.high), rows)
+    bottom = span.rows(np.where(known, curve.low, span.high), rows)
+    row = np.arange(rows)[:, None]
+    return (row >= top) & (row <= bottom) & known
+
+
+def dotted(curve: Columns, span: Span, rows: int) -> Bools:
+    """The raster of a thin broken line: every other column, one dot, amid what the curve does there."""
+    known = ~np.isnan(curve.low)
+    known[1::2] = False
+    middle = np.where(known, (curve.low + curve.high) / 2, span.high)
+    return (np.arange(rows)[:, None] == span.rows(middle, rows)) & known
+
+
+def filled_from_top(depth: Floats, rows: int) -> Bools:
+    """The raster of bars hanging from the top; ``depth[columns]`` in rows, NaN for none.
+
+    Anything above zero shows at least one dot.
+    """
+    known = ~np.isnan(depth)
+    size = np.where(known, np.ceil(np.where(known, depth, 0.0) - 1e-9), 0)
+    return np.arange(rows)[:, None] < size
+
+
+def filled_from_bottom(height: Floats, rows: int) -> Bools:
+    """The raster of bars standing on the bottom; the mirror of ``filled_from_top``."""
+    return filled_from_top(height, rows)[::-1]
