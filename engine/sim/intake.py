@@ -162,7 +162,7 @@ def _refusal(order: Order, ticket: Ticket, grid: LotGrid) -> Reason | None:
 def _fractional(ticket: Ticket, grid: LotGrid) -> bool:
     """Whether it may trade a part of a share: it does, or it is to be sized on a lot that can."""
     size = grid.lot if ticket.lots is None else grid.quantity(ticket.lots)
-    return abs(size - round(size)) > 1e-9
+    return abs(size - round(size)) > 1e-12
 
 
 def _target_ticket(target: Target, order_id: str, step: int, columns: Mapping[str, int]) -> Ticket:

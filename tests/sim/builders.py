@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.model import EPOCH, CorporateAction, Costs, Decision, OrderRecord, Rules
+from engine.sim.digest import canonical_bytes
 from engine.sim.panel import Panel
 from engine.sim.simulation import Simulation
 from engine.sim.state import State, StepResult, join
@@ -103,6 +104,16 @@ def run_batch(
         assert fault is None
         results.append(result)
     return state, join(results)
+
+
+def play(panel: Panel, rules: Rules, decisions: Mapping[int, Decision]) -> tuple[State, StepResult]:
+    """The whole run, stepped; advanced in batches of any size it must be the same bytes."""
+    state, result = run_steps(panel, rules, decisions)
+    for chunk in (1, 3, 10**9):
+        other, batch = run_batch(panel, rules, decisions, chunk)
+        assert canonical_bytes(batch) == canonical_bytes(result)
+        assert repr(other) == repr(state)
+    return state, result
 
 
 def records_of(result: StepResult) -> dict[str, OrderRecord]:
