@@ -78,6 +78,8 @@ class Append:
 def append(conn: sqlite3.Connection, batch: Append) -> bool:
     """Write ``batch`` if its lease holds; False if not, and then there is no row of it anywhere.
 
+    Figures keep every bit but the sign of a zero, which SQLite drops.
+
     Raises ``LedgerRefused`` for a NaN or an infinity in any figure, for a column that ``runs`` does
     not have, and for a batch that does not follow on what the run has.
     """

@@ -81,6 +81,18 @@ def prepare_writer(conn: sqlite3.Connection) -> str:
     return journal
 
 
+def exists(path: Path) -> bool:
+    """Whether there is a file. Raises ``LedgerReadOnly`` where one may not even look."""
+    try:
+        return path.exists()
+    except PermissionError as error:
+        raise LedgerReadOnly(
+            f"cannot reach the ledger {path}: {error.strerror}",
+            field="db",
+            remedy="change the permissions of its folders, or name another with --db",
+        ) from error
+
+
 def check_identity(path: Path, *, vfs: str | None = None) -> None:
     """Refuse what is not a ledger without touching it: no lock, no journal, no file beside it.
 
@@ -89,7 +101,7 @@ def check_identity(path: Path, *, vfs: str | None = None) -> None:
 
     Raises ``LedgerMissing`` and ``NotALedger``.
     """
-    if not path.exists():
+    if not exists(path):
         raise LedgerMissing(
             f"there is no ledger at {path}",
             field="db",
@@ -163,9 +175,9 @@ def translate(error: sqlite3.Error, path: Path) -> LedgerError:
     if code == sqlite3.SQLITE_CANTOPEN:
         if not path.exists():
             return LedgerMissing(f"there is no ledger at {path}", field="db")
-        return _unwritable(path)
+        return unwritable(path)
     if code in _UNWRITABLE:
-        return _unwritable(path)
+        return unwritable(path)
     if code in _STORAGE:
         return LedgerWriteFailed(
             f"the disk refused {path}: {error}",
@@ -177,9 +189,10 @@ def translate(error: sqlite3.Error, path: Path) -> LedgerError:
     return LedgerError(f"{path}: {error}", field="db")
 
 
-def _unwritable(path: Path) -> LedgerReadOnly:
-    folder_closed = not os.access(path.parent, os.W_OK)
-    what = f"the folder {path.parent}" if folder_closed else str(path)
+def unwritable(path: Path, *, folder: bool = False) -> LedgerReadOnly:
+    """The refusal of a ledger that may not be written, or whose ``folder`` may not."""
+    folder = folder or not os.access(path.parent, os.W_OK)
+    what = f"the folder {path.parent}" if folder else "the file"
     return LedgerReadOnly(
         f"cannot write the ledger {path}: {what} is not writable",
         field="db",

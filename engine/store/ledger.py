@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from engine.errors import LedgerError, LedgerMissing, LedgerReadOnly
+from engine.errors import LedgerError, LedgerMissing, LedgerWriteFailed
 from engine.store import checkpoint
 from engine.store.checkpoint import Checkpointer
 from engine.store.connection import (
@@ -21,11 +22,13 @@ from engine.store.connection import (
     check_identity,
     check_version,
     connect,
+    exists,
     is_busy,
     prepare_writer,
     require_sqlite,
     set_busy_timeout,
     translate,
+    unwritable,
 )
 from engine.store.locks import file_lock
 from engine.store.migrations import migrate
@@ -34,6 +37,7 @@ from engine.store.reader import Reader
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0
+_SHUT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 class Ledger:
@@ -75,7 +79,7 @@ class Ledger:
         """
         require_sqlite()
         file = Path(path).resolve()
-        if create and not file.exists():
+        if create and not exists(file):
             _make(file, vfs)
         check_identity(file, vfs=vfs)
         ledger = cls(file, vfs=vfs, patience=patience)
@@ -258,18 +262,14 @@ def _make(path: Path, vfs: str | None) -> None:
                 _remove(draft)
     except sqlite3.Error as error:
         raise translate(error, path) from error
-    except PermissionError as error:
-        raise _closed_folder(path) from error
     except OSError as error:
-        raise LedgerError(f"cannot make {path}: {error.strerror}", field="db") from error
-
-
-def _closed_folder(path: Path) -> LedgerReadOnly:
-    return LedgerReadOnly(
-        f"cannot make the ledger {path}: the folder {path.parent} is not writable",
-        field="db",
-        remedy="change its permissions, or name a ledger in a folder you may write to with --db",
-    )
+        if error.errno in _SHUT:
+            raise unwritable(path, folder=True) from error
+        raise LedgerWriteFailed(
+            f"cannot make the ledger {path}: {error.strerror}",
+            field="db",
+            remedy="make room, or name a ledger on another file system with --db",
+        ) from error
 
 
 def _name(draft: Path, path: Path) -> None:

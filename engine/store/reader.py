@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import codec
-from engine.errors import AmbiguousRun, LedgerError, RunNotFound
+from engine.errors import AmbiguousRun, LedgerCorrupt, LedgerError, RunNotFound
 from engine.model import CashFlow, Fill, OrderRecord, Position, RunRecord
 from engine.store import writes
 from engine.store.connection import (
@@ -445,17 +445,24 @@ def _not_found(run_id: str) -> RunNotFound:
 def _run(row: tuple[Any, ...]) -> RunRecord:
     values = list(row)
     for place, is_list in _JSON_AT:
-        values[place] = _tuple(row[place]) if is_list else _mapping(row[place])
+        try:
+            values[place] = _tuple(row[place]) if is_list else _mapping(row[place])
+        except (ValueError, TypeError) as error:
+            raise LedgerCorrupt(
+                f"the column {RUN_COLUMNS[place]} of run {row[0]} is not the JSON it should be",
+                field=RUN_COLUMNS[place],
+                remedy="another program wrote it; restore the ledger from a backup",
+            ) from error
     return RunRecord(*values)
 
 
 # The same text is read again and again while a table of runs is on the screen. What is decoded is
 # shared; records are values that nobody changes.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _mapping(text: str) -> Mapping[str, Any]:
     return dict(codec.loads(text))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _tuple(text: str) -> tuple[str, ...]:
     return tuple(codec.loads(text))

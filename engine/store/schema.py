@@ -145,8 +145,9 @@ CREATE TABLE runs (
     engine_version      TEXT NOT NULL
 ) STRICT;
 
--- What counts against the caps, and what recovery looks through.
-CREATE INDEX runs_active ON runs (agent_id) WHERE status IN {ACTIVE};
+-- For caps and recovery, which must not read through the history. On status alone: rows of one
+-- status then stand in the order of run_key, newest last.
+CREATE INDEX runs_status ON runs (status);
 CREATE INDEX runs_baseline ON runs (baseline_of) WHERE baseline_of IS NOT NULL;
 CREATE INDEX runs_parent ON runs (parent_run_id) WHERE parent_run_id IS NOT NULL;
 

@@ -31,7 +31,7 @@ def encode_columns(columns: Mapping[str, Any]) -> dict[str, Any]:
 
 def _json(name: str, value: object) -> str:
     if isinstance(value, str):
-        return value
+        raise LedgerRefused(f"runs.{name} is given as text, not as the value it is", field=name)
     try:
         return codec.dumps(value)
     except ValueError as error:

@@ -72,6 +72,28 @@ def test_made_once_by_many(path: Path) -> None:
         assert len(reader.runs()) == 3
 
 
+@pytest.mark.parametrize("name", ["a b.db", "100%25.db", "who?.db", "#1.db", "é&vfs=x.db", "-.db"])
+def test_any_name(tmp_path: Path, name: str) -> None:
+    """A file's name may hold what means something in a URI."""
+    path = tmp_path / name
+    with Ledger.open(path) as ledger:
+        start(ledger)
+        assert path.stat().st_size > 0
+    with Reader.open(path) as reader:
+        assert len(reader.runs()) == 1
+
+
+def test_through_a_link(tmp_path: Path, path: Path) -> None:
+    """A symbolic link leads to the ledger, whose locks and WAL stand beside the ledger itself."""
+    link = tmp_path / "elsewhere" / "link.db"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    with Ledger.open(link) as ledger:
+        start(ledger)
+        assert ledger.path == path
+    assert list(link.parent.iterdir()) == [link]
+
+
 def test_missing(path: Path) -> None:
     """A reader, and a writer told not to make one, name what is missing."""
     with pytest.raises(LedgerMissing, match="no ledger at"):
@@ -155,7 +177,7 @@ def test_new_ledger_in_read_only_folder(shut_folder: Path) -> None:
     shut_folder.chmod(0o555)
     with process("as_nobody", shut_folder / "runs.db") as child:
         line = said(child)
-    assert line.startswith("ledger_read_only cannot make the ledger")
+    assert line.startswith("ledger_read_only cannot write the ledger")
     assert f"the folder {shut_folder} is not writable; " in line
     assert list(shut_folder.iterdir()) == []
 
@@ -173,6 +195,14 @@ def test_ledger_in_read_only_folder(shut_folder: Path) -> None:
             assert line.startswith("ledger_read_only ")
             assert f"the folder {shut_folder} is not writable; " in line
     assert contents(shut_folder) == before
+
+
+def test_folder_nobody_may_enter(shut_folder: Path) -> None:
+    """A folder that may not be entered is refused by name."""
+    shut_folder.chmod(0o000)
+    with process("as_nobody", shut_folder / "runs.db") as child:
+        for _ in range(2):
+            assert said(child).startswith("ledger_read_only cannot reach the ledger")
 
 
 def test_read_only_file(shut_folder: Path) -> None:

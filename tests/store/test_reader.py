@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.errors import AmbiguousRun, LedgerError, RunNotFound
+from engine.errors import AmbiguousRun, LedgerCorrupt, LedgerError, RunNotFound
 from engine.store import checkpoint, writes
 from engine.store.ledger import Ledger
 from engine.store.reader import Reader
@@ -324,6 +324,18 @@ def test_reads_what_a_dead_process_left(path: Path) -> None:
     assert checkpoint.wal_bytes(path) > 0
     with Reader.open(path) as reader:
         assert reader.run("run-1").step_index >= acknowledged
+
+
+def test_foreign_json_is_named(path: Path, ledger: Ledger) -> None:
+    """A column that another program spoiled is named with its run."""
+    start(ledger)
+    for spoiled in ("{", "[1", "3", "NaN"):
+        other = sqlite3.connect(path)
+        other.execute("UPDATE runs SET metrics = ?", (spoiled,))
+        other.commit()
+        other.close()
+        with ledger.reader() as reader, pytest.raises(LedgerCorrupt, match="metrics of run run-1"):
+            reader.runs()
 
 
 def test_damage_is_named(path: Path, ledger: Ledger) -> None:

@@ -234,7 +234,7 @@ def test_caps_are_counted_by_an_index(ledger: Ledger) -> None:
         ).fetchall()
         return str(rows)
 
-    assert "USING INDEX runs_active" in ledger.write(plan)
+    assert "USING INDEX runs_status" in ledger.write(plan)
 
 
 def test_insert_refuses_unknown_columns(ledger: Ledger) -> None:

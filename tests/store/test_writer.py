@@ -13,6 +13,7 @@ import pytest
 
 from engine.errors import LedgerBusy, LedgerError, LedgerRefused
 from engine.store import checkpoint, writes
+from engine.store.connection import set_busy_timeout
 from engine.store.ledger import Ledger
 from engine.store.locks import file_lock
 from engine.store.reader import Reader
@@ -87,16 +88,23 @@ def test_closed_ledger(ledger: Ledger) -> None:
 
 
 def test_waits_for_another_process(path: Path, ledger: Ledger) -> None:
-    """A write waits while another process holds the lock, and lands when it lets go."""
+    """A write waits, past the busy timeout too, while another process holds the lock; it says so.
+
+    It lands when the other lets go.
+    """
+    ledger.write(lambda conn: set_busy_timeout(conn, 0.001))
     with process("hold", path) as child:
         assert said(child) == "held"
         waiting = ledger.submit(lambda conn: writes.insert_run(conn, columns("late")))
         with Reader.open(path) as reader:
             assert reader.runs() == []
-        assert not waiting.done()
+        while ledger.stall is None:
+            assert not waiting.done()
+        assert "another process holds the write lock" in ledger.stall
         tell(child)
         assert waiting.result() == 1
         assert said(child) == "free"
+    assert ledger.stall is None
 
 
 def test_patience_ends(path: Path) -> None:

@@ -303,6 +303,12 @@ def test_batch_and_end_in_one_transaction(ledger: Ledger) -> None:
     assert everything(ledger) == before
 
 
+def test_json_columns_take_values(ledger: Ledger) -> None:
+    """A JSON column given as text would be read as something else: it is refused."""
+    with pytest.raises(LedgerRefused, match="symbols is given as text"):
+        start(ledger, symbols="AAPL")
+
+
 # -- status ---------------------------------------------------------------------------------------
 
 
