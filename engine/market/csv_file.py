@@ -33,7 +33,9 @@ def csv_header(path: Path) -> Header:
             lines = reader.line_num
     except READ_ERRORS as error:
         raise InvalidFile(
-            f"cannot read {path}: {_reason(error)}", field="source", remedy=CONTRACT
+            f"cannot read {_bad_text(path) or path}: {_reason(error)}",
+            field="source",
+            remedy=CONTRACT,
         ) from error
     if first is None:
         raise InvalidFile(f"{path.name} is empty", field="source", remedy=CONTRACT)

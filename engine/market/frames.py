@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import InvalidFile
-from engine.market.headers import ALIASES, Header, read_header
+from engine.market.headers import ALIASES, CONTRACT, Header, read_header
 from engine.market.parquet_file import arrow_stamps, is_stamp, is_text
 from engine.market.parts import NUMBERS, Part, code_symbols, join_parts, row_locator
 from engine.market.rows import Rows
@@ -26,6 +26,8 @@ def read_frames(
 
     Raises ``InvalidFile`` for what has not the columns of a bar file.
     """
+    if not len(bars):
+        raise InvalidFile("there are no bars in the frame", field="bars", remedy=CONTRACT)
     frames = bars.items() if isinstance(bars, Mapping) else ((None, bars),)
     names = ["frame" if symbol is None else f"frame of {symbol}" for symbol, _ in frames]
     parts = [

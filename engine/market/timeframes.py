@@ -105,8 +105,7 @@ def _at_midnight(stamps: NDArray[np.int64]) -> bool:
 
 
 def _span(length: int) -> str:
-    for name, unit in (("day", DAY), ("hour", HOUR), ("minute", MINUTE)):
-        if length >= unit:
-            count = length / unit
-            return f"{count:g} {name}{'' if count == 1 else 's'}"
-    return f"{length / SECOND:g} seconds"
+    units = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
+    name, unit = next((each for each in units if length >= each[1]), units[-1])
+    count = length / unit
+    return f"{count:g} {name}{'' if count == 1 else 's'}"
