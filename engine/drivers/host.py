@@ -209,7 +209,7 @@ class Host:
         """A run slower than its batches commits each step, or its row would lag behind it."""
         speed = session.speed
         if speed is not None and speed * BATCH_SECONDS <= 1 and not session.closed.is_set():
-            self.service.committer.flush(session, wait=False)
+            self.service.flush(session)
 
     # -- baselines ------------------------------------------------------------------------------
 

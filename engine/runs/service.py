@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from engine import codec
@@ -190,7 +190,7 @@ class RunService:
                 state, result = simulation.start(progress.state)
                 progress.take(state, result)
                 self.committer.add(session, result, session.prepared.driver)
-                self.committer.flush(session, wait=True)
+                self.flush(session, wait=True)
         self.ready(session)
 
     # -- moving it ------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ class RunService:
         elif progress.state.done:
             self._complete(session)
         elif self.committer.due(session):
-            self.committer.flush(session, wait=False)
+            self.flush(session, wait=False)
         return made
 
     def submit(
@@ -226,9 +226,7 @@ class RunService:
         Raises ``StepAlreadyFinalized`` or ``StepNotActive`` for another step than the one that is
         due, ``RunNotActive`` for a run that does not move in this process.
         """
-        session = self._moving(run_id)
-        with session.claim():
-            progress = self._progress(session)
+        with self._moving(run_id) as (session, progress):
             if self._answered(session, step, progress.state.decided, decision, key):
                 return self.record(run_id)
             state, result = progress.simulation.step(progress.state, decision)
@@ -237,7 +235,7 @@ class RunService:
             if state.done:
                 self._complete(session)
             else:
-                self.committer.flush(session, wait=True)
+                self.flush(session, wait=True)
         return self.record(run_id)
 
     def _answered(
@@ -270,9 +268,7 @@ class RunService:
             raise InvalidOption(
                 f"cannot step {count} steps", field="count", remedy="give 1 or more"
             )
-        session = self._moving(run_id)
-        with session.claim():
-            progress = self._progress(session)
+        with self._moving(run_id) as (session, progress):
             if session.decide is None:
                 for _ in range(count):
                     if session.closed.is_set():
@@ -283,28 +279,24 @@ class RunService:
                 self._move(session, Trigger.PAUSE)
             self.advance(session, count)
             if not session.closed.is_set():
-                self.committer.flush(session, wait=True)
+                self.flush(session, wait=True)
         return self.record(run_id)
 
     def observe(self, run_id: str) -> Observation:
         """What the decision that is due may see."""
-        session = self._moving(run_id)
-        with session.claim():
-            progress = self._progress(session)
+        with self._moving(run_id) as (session, progress):
             return progress.simulation.observe(progress.state)
 
     def pause(self, run_id: str) -> RunRecord:
         """Hold the run after the step in progress. Pausing a paused run changes nothing."""
-        session = self._moving(run_id)
-        with session.claim():
+        with self._moving(run_id) as (session, _):
             if session.status is Status.RUNNING:
                 self._move(session, Trigger.PAUSE)
         return self.record(run_id)
 
     def resume(self, run_id: str) -> RunRecord:
         """Let a paused run move again. Resuming a running run changes nothing."""
-        session = self._moving(run_id)
-        with session.claim():
+        with self._moving(run_id) as (session, _):
             if session.status is Status.PAUSED:
                 self._move(session, Trigger.RESUME)
         self.ready(session)
@@ -316,8 +308,8 @@ class RunService:
             raise InvalidOption(
                 f"speed is {speed:g} steps a second", field="speed", remedy="give more than 0"
             )
-        session = self._moving(run_id)
-        session.speed = speed
+        with self._moving(run_id) as (session, _):
+            session.speed = speed
         self.ready(session)
         return self.record(run_id)
 
@@ -460,8 +452,19 @@ class RunService:
         columns: Mapping[str, Any] | None = None,
     ) -> None:
         after(session.status, trigger)
-        try:
+        with self._leased(session):
             self.committer.move(session, trigger, reason=reason, columns=columns)
+
+    def flush(self, session: Session, *, wait: bool = False) -> None:
+        """Commit what the session has computed. Raises ``LeaseLost``."""
+        with self._leased(session):
+            self.committer.flush(session, wait=wait)
+
+    @contextlib.contextmanager
+    def _leased(self, session: Session) -> Iterator[None]:
+        """A session whose lease turns out to be lost is forgotten at once."""
+        try:
+            yield
         except LeaseLost:
             self.drop(session)
             raise
@@ -557,18 +560,19 @@ class RunService:
         owner = record.owner_instance
         return owner is not None and is_alive(self.ledger.path, owner)
 
-    def _moving(self, run_id: str) -> Session:
-        session = self.sessions.get(run_id)
-        if session is None or session.status not in MOVING:
-            status = session.status if session is not None else self.record(run_id).status
-            raise RunNotActive(f"run {run_id} is {status}", field="run")
-        return session
+    @contextlib.contextmanager
+    def _moving(self, run_id: str) -> Iterator[tuple[Session, Progress]]:
+        """Hold a run that moves in this process, for an operation on it.
 
-    def _progress(self, session: Session) -> Progress:
-        """The run's progress, once the session is held: it may have ended while one waited."""
-        if session.closed.is_set() or session.progress is None:
-            raise RunNotActive(f"run {session.run_id} is {session.status}", field="run")
-        return session.progress
+        What it is, is asked once it is held: it may have changed while one waited.
+        """
+        session = self.sessions.get(run_id)
+        if session is None:
+            raise RunNotActive(f"run {run_id} is {self.record(run_id).status}", field="run")
+        with session.claim():
+            if session.closed.is_set() or session.status not in MOVING or not session.progress:
+                raise RunNotActive(f"run {run_id} is {self.record(run_id).status}", field="run")
+            yield session, session.progress
 
 
 def _wired(text: str) -> Decision:

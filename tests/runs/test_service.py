@@ -226,8 +226,8 @@ def test_what_a_strategy_prints_goes_to_its_log(
 ) -> None:
     """Nothing reaches the screen; the log has every line."""
     spec = strategy_file("print('step', obs.step)")
-    window = {"start": date(2012, 12, 24), "end": date(2012, 12, 31)}
-    record = deck.run(RunRequest(spec, symbols=("AAPL",), baselines=False, **window))
+    window = replace(MANUAL, start=date(2012, 12, 24), end=date(2012, 12, 31))
+    record = deck.run(replace(window, strategy=spec))
     assert capsys.readouterr().out == ""
     lines = log_path(deck.ledger.path, record.run_id).read_text().splitlines()
     assert lines == [f"step {i}" for i in range(record.step_index)]

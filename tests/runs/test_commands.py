@@ -1,0 +1,91 @@
+"""Driving a run that another owner has, through the ledger alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from engine import codec
+from engine.drivers import commands
+from engine.errors import InvalidOption, LeaseLost, RunNotActive
+from engine.model import Decision, Order
+from engine.store import writes
+from tests.runs.conftest import MANUAL, SMA, Deck
+
+
+@pytest.fixture
+def other(open_deck: Callable[..., Deck], deck: Deck) -> Deck:
+    """A second owner of the same ledger."""
+    return open_deck()
+
+
+def test_pause_step_and_resume_travel_to_the_owner(deck: Deck, other: Deck) -> None:
+    """What one process asks, the other's run does; the answer is the run's state after it."""
+    run_id = deck.ready(replace(SMA, paused=True)).run_id
+    record = commands.ask(other.service, run_id, "step", {"count": 5})
+    assert (record.status, record.step_index) == ("paused", 6)
+    assert commands.ask(other.service, run_id, "speed", {"speed": 50.0}).status == "paused"
+    assert commands.ask(other.service, run_id, "resume").status == "running"
+    assert commands.ask(other.service, run_id, "pause").status == "paused"
+    with deck.reader() as reader:
+        asked = reader.commands(run_id)
+    assert [command.kind for command in asked] == ["step", "speed", "resume", "pause"]
+    assert {command.requested_by for command in asked} == {other.service.instance.id}
+    assert all(command.applied_at and not command.error_code for command in asked)
+
+
+def test_a_decision_travels_to_the_owner(deck: Deck, other: Deck) -> None:
+    """A manual run can be traded from another process; a late decision is refused there too."""
+    run_id = deck.ready(MANUAL).run_id
+    data = {"step": 0, "decision": codec.encode_decision(Decision((Order.buy("AAPL", 3),)))}
+    assert commands.ask(other.service, run_id, "decide", data).num_fills == 1
+    with pytest.raises(RunNotActive, match="step 0 was decided already"):
+        commands.ask(other.service, run_id, "decide", data)
+
+
+def test_a_cancel_from_elsewhere_is_written_by_the_owner(deck: Deck, other: Deck) -> None:
+    """The asker learns the true state; asking about an ended run changes nothing."""
+    run_id = deck.ready(replace(SMA, paused=True)).run_id
+    record = commands.ask(other.service, run_id, "cancel")
+    assert (record.status, record.owner_instance) == ("cancelled", deck.service.instance.id)
+    assert other.service.cancel(run_id) == record
+
+
+def test_a_command_nobody_knows_is_answered_with_what_there_is(deck: Deck) -> None:
+    """A word from a later version is refused by name, and the run goes on."""
+    run_id = deck.ready(replace(SMA, paused=True)).run_id
+    with pytest.raises(InvalidOption, match="no command 'dance'"):
+        commands.carry_out(deck.service, run_id, "dance", {})
+    assert deck.service.record(run_id).status == "paused"
+
+
+def test_a_stale_owner_writes_nothing(deck: Deck, other: Deck) -> None:
+    """Once a run has another epoch, its former owner's next batch lands in no table."""
+    session = deck.ready(replace(SMA, paused=True))
+    run_id = session.run_id
+    deck.service.step(run_id, 3)
+    epoch = other.ledger.write(
+        lambda conn: writes.adopt(
+            conn,
+            run_id,
+            new_owner=other.service.instance.id,
+            old_owner=deck.service.instance.id,
+            old_epoch=1,
+            sources={"paused"},
+            to="interrupted",
+            at="2026-01-01T00:00:00.000Z",
+            columns={},
+        )
+    )
+    assert epoch == 2
+    before = other.service.record(run_id)
+    with pytest.raises(LeaseLost, match="no longer this process's"):
+        commands.carry_out(deck.service, run_id, "step", {"count": 4})
+    assert session.closed.is_set()
+    with pytest.raises(RunNotActive, match="is interrupted"):
+        deck.service.step(run_id)
+    assert other.service.record(run_id) == before
+    with other.reader() as reader:
+        assert len(reader.equity(run_id).steps) == before.step_index == 4
