@@ -1,7 +1,7 @@
 """Values as people read them: one way for each kind of figure, everywhere on the screen.
 
-What cannot be computed (None, or NaN) is a dash and never 0 (policy F5). Money and prices are in the
-account's currency, shares and returns fractions, durations seconds, stamps microseconds UTC.
+What cannot be computed (None, or NaN) is a dash and never 0 (policy F5). Money and prices are in
+the account's currency, shares and returns fractions, durations seconds, stamps microseconds UTC.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The deck's own colours, dark and light: calm grounds, and hues kept for meaning.
 
-Both give every role of ``tui.widgets.roles`` a contrast of at least 4.5 to 1 on the background, the
-surface and the panel (faint rules and ticks: 2 to 1), and keep gain and loss apart in lightness too,
-for eyes and terminals that do not tell their hues apart. No colour is ever the only carrier.
+Both give every text colour a contrast of at least 4.5 to 1 on the background, the surface and the
+panel; rules and volume bars, which carry no text, stay quieter. No colour is ever the only carrier
+of a meaning: a glyph, a sign or a word stands with it.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ DARK: Final = Theme(
         "text-success": "#82ca7d",
         "foreground-muted": "#8f9bab",
         "foreground-disabled": "#3d4753",
+        "success-muted": "#3f6443",
+        "error-muted": "#7a4341",
         "border": "#59c2c9",
         "border-blurred": "#2b343f",
         "block-cursor-background": "#24405c",
@@ -85,6 +87,8 @@ LIGHT: Final = Theme(
         "text-success": "#1c6529",
         "foreground-muted": "#5b6470",
         "foreground-disabled": "#bdbab2",
+        "success-muted": "#a5c9a6",
+        "error-muted": "#e3b1ab",
         "border": "#0b6e77",
         "border-blurred": "#d2cdc2",
         "block-cursor-background": "#cfe0f2",

@@ -14,10 +14,10 @@ Codes = npt.NDArray[np.uint32]
 
 # What a half line of a candle's column holds.
 NOTHING, WICK, BODY = 0, 1, 2
-# The character for (upper half, lower half). Rising bodies are hollow (thin double lines), falling
-# ones solid, as on paper: the two are told apart without colour.
-_RISING: Final = " ╷╻" "╵│╽" "╹╿┃"
-_FALLING: Final = " ╷▄" "╵│▄" "▀▀█"
+# The character for 3 * upper half + lower half. Rising bodies are hollow (a double line), falling
+# ones solid, as on paper: the two are told apart without colour wherever a body fills a line.
+_RISING: Final = " ╷╻╵│╽╹╿║"
+_FALLING: Final = " ╷╻╵│╽╹╿┃"
 
 
 def _table(characters: str) -> Codes:
@@ -26,8 +26,8 @@ def _table(characters: str) -> Codes:
 
 RISING: Final = _table(_RISING)
 FALLING: Final = _table(_FALLING)
-RISING_ASCII: Final = _table(" |o" "||o" "ooo")
-FALLING_ASCII: Final = _table(" |#" "||#" "###")
+RISING_ASCII: Final = _table(" |o||oooo")
+FALLING_ASCII: Final = _table(" |#||####")
 
 
 class Merged(NamedTuple):
@@ -82,7 +82,11 @@ def merge(
 
 
 def candle_cells(
-    bars: Merged, span: Span, rows: int, *, ascii: bool = False  # noqa: A002
+    bars: Merged,
+    span: Span,
+    rows: int,
+    *,
+    ascii: bool = False,  # noqa: A002
 ) -> tuple[Codes, npt.NDArray[np.bool_]]:
     """The characters ``uint32[rows, groups]`` of the candles, and which groups rose ``[groups]``.
 
@@ -95,7 +99,10 @@ def candle_cells(
         return span.rows(np.where(known, values, span.low), halves)
 
     top, bottom = place(bars.high), place(bars.low)
-    upper, lower = place(np.maximum(bars.open, bars.close)), place(np.minimum(bars.open, bars.close))
+    upper, lower = (
+        place(np.maximum(bars.open, bars.close)),
+        place(np.minimum(bars.open, bars.close)),
+    )
     half = np.arange(halves)[:, None]
     state = np.where(
         (half >= upper) & (half <= lower), BODY, np.where((half >= top) & (half <= bottom), WICK, 0)

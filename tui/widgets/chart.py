@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -52,14 +53,15 @@ class Chart(Widget):
         self._lines: list[list[Span]] = []
         self.set_reactive(Chart.ascii, ascii)
 
+    @abstractmethod
     def draw(self, width: int, height: int) -> Grid | None:
         """The sheet for that many cells; None where there is nothing to show."""
-        return None
 
+    @abstractmethod
     def step_at(self, x: int) -> int | None:
         """The step that stands at a column of the widget, if any."""
-        return None
 
+    @abstractmethod
     def chosen(self, step: int | None) -> None:
         """A click chose this step, or none."""
 
@@ -104,7 +106,7 @@ class Chart(Widget):
         """The drawing characters changed."""
         self.redraw()
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Fit the new size."""
         self.redraw()
 

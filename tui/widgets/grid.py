@@ -65,7 +65,10 @@ class Grid:
         """
         lines, columns = dots.shape[0] // 4, dots.shape[1] // 2
         bits = np.einsum(
-            "abcd,bd->ac", dots.reshape(lines, 4, columns, 2).astype(np.uint32), DOTS, dtype=np.uint32
+            "abcd,bd->ac",
+            dots.reshape(lines, 4, columns, 2).astype(np.uint32),
+            DOTS,
+            dtype=np.uint32,
         )
         self.set_bits(bits, x, y, role)
 
@@ -117,6 +120,4 @@ class Grid:
 
     def text(self) -> str:
         """The sheet without its roles, trailing spaces cut: for tests and plain output."""
-        return "\n".join(
-            line.tobytes().decode("utf-32-le").rstrip() for line in self.characters
-        )
+        return "\n".join(line.tobytes().decode("utf-32-le").rstrip() for line in self.characters)

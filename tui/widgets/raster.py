@@ -64,11 +64,20 @@ def dots(curve: Columns, span: Span, rows: int) -> Bools:
 
 
 def dotted(curve: Columns, span: Span, rows: int) -> Bools:
-    """The raster of a thin broken line: every other column, one dot, amid what the curve does there."""
+    """The raster of a thin broken line through the middle of what the curve does in each column."""
     known = ~np.isnan(curve.low)
-    known[1::2] = False
-    middle = np.where(known, (curve.low + curve.high) / 2, span.high)
-    return (np.arange(rows)[:, None] == span.rows(middle, rows)) & known
+    middle = (curve.low + curve.high) / 2
+    before = np.r_[middle[:1], middle[:-1]]
+    before = np.where(np.isnan(before), middle, before)
+    joined = Columns(np.minimum(middle, before), np.maximum(middle, before))
+    mask = dots(joined, span, rows)
+    # The line from the column before ends a dot short of where that one stands.
+    here = span.rows(np.where(known, middle, span.high), rows)
+    there = span.rows(np.where(known, before, span.high), rows)
+    row = np.arange(rows)[:, None]
+    mask &= (row != there) | (here == there)
+    mask[:, 3::4] = False
+    return mask
 
 
 def filled_from_top(depth: Floats, rows: int) -> Bools:

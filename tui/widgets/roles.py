@@ -23,6 +23,8 @@ ROLES: Final = (
     "info",
     "line",
     "baseline",
+    "gain-soft",
+    "loss-soft",
 )
 GROUNDS: Final = ("plain", "cursor", "cursor-blurred", "marked", "header", "column", "tag")
 ROLE_INDEX: Final = {role: index for index, role in enumerate(ROLES)}
@@ -43,6 +45,8 @@ _RULES: Final = """
     & > .role--info { color: $text-primary; }
     & > .role--line { color: $text-primary; }
     & > .role--baseline { color: $text-secondary; }
+    & > .role--gain-soft { color: $success-muted; }
+    & > .role--loss-soft { color: $error-muted; }
     & > .ground--cursor { background: $block-cursor-background; text-style: bold; }
     & > .ground--cursor-blurred { background: $block-cursor-blurred-background; }
     & > .ground--marked { background: $warning 12%; }

@@ -40,7 +40,7 @@ class Span(NamedTuple):
 
 
 def span_of(low: float, high: float, pad: float = 0.04) -> Span:
-    """A span around values from ``low`` to ``high``, with room; a flat series lies in the middle."""
+    """A span around values from ``low`` to ``high``, with room; a flat series lies midway."""
     if not (isfinite(low) and isfinite(high)):
         return Span(0.0, 1.0)
     size = high - low
@@ -125,9 +125,7 @@ def time_labels(stamps: Stamps, zone: tzinfo = UTC, gap: int = 2) -> list[Label]
             minute = local.astype("datetime64[m]").astype(np.int64) // minutes
             choices.append(("time", minute))
     choices.append(("day", days))
-    choices.extend(
-        ("day", (days.astype(np.int64) + 3) // span) for span in (7, 14)
-    )
+    choices.extend(("day", (days.astype(np.int64) + 3) // span) for span in (7, 14))
     month_number = months.astype(np.int64)
     choices.extend(("month", month_number // span) for span in (1, 2, 3, 6))
     year_number = years.astype(np.int64)

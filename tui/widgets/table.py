@@ -61,9 +61,9 @@ class Column:
 
 
 class Placed(NamedTuple):
-    """A column that fits: its place among all columns, its first cell and its width."""
+    """A column that fits: which of all columns, its first cell and its width."""
 
-    index: int
+    column: int
     x: int
     width: int
 
@@ -504,7 +504,7 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def shown_columns(self) -> tuple[str, ...]:
         """The keys of the columns that fit at the present width."""
-        return tuple(self._columns[placed.index].key for placed in self._layout())
+        return tuple(self._columns[placed.column].key for placed in self._layout())
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

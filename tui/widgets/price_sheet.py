@@ -1,0 +1,488 @@
+"""The drawing of one symbol's price: candles, fills, resting orders, volume. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from engine.model import Fill, OrderRecord
+from tui import format as show
+from tui.safe import cells, safe_line
+from tui.widgets.candles import Merged, candle_cells, merge
+from tui.widgets.grid import Bools, Grid, Ints
+from tui.widgets.raster import filled_from_bottom
+from tui.widgets.roles import ROLE_INDEX
+from tui.widgets.scale import (
+    Floats,
+    Span,
+    Stamps,
+    span_of,
+    tick_text,
+    time_labels,
+    value_ticks,
+)
+from tui.widgets.spark import spark
+
+if TYPE_CHECKING:
+    from engine.sim.panel import Panel
+
+SMALLEST: Final = (24, 6)
+VOLUME_FROM: Final = 12  # lines of height below which the volume strip gives way
+REACH: Final = 0.35  # how far beyond the bars an order may stretch the axis, in its own height
+WIDEST_SLOT: Final = 4  # columns a candle takes at most, its gap included
+RULE: Final = "┈"
+LEVEL: Final = "╌"
+
+
+@dataclass(frozen=True, eq=False)
+class PriceView:
+    """What the chart may see: the settled bars of one symbol, ``[n]`` by grid point, and no more.
+
+    Prices and volume are NaN where the symbol has no bar. ``fills`` and ``orders`` (alive ones) are
+    the symbol's; ``avg_cost`` that of the position held. With ``total_steps`` the whole run has its
+    place on the time axis and the bars grow to the right; without, they take all of it.
+    """
+
+    symbol: str
+    stamps: Stamps
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    fills: tuple[Fill, ...] = ()
+    orders: tuple[OrderRecord, ...] = ()
+    zone: tzinfo = UTC
+    avg_cost: float | None = None
+    total_steps: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        panel: Panel,
+        symbol: str,
+        settled: int,
+        fills: Iterable[Fill] = (),
+        orders: Iterable[OrderRecord] = (),
+        zone: tzinfo = UTC,
+        avg_cost: float | None = None,
+        total_steps: int | None = None,
+    ) -> PriceView:
+        """The view of a symbol after ``settled`` grid points: later bars are cut off here."""
+        index = panel.symbols.index(symbol)
+        return cls(
+            symbol,
+            panel.stamps[:settled],
+            panel.open[:settled, index],
+            panel.high[:settled, index],
+            panel.low[:settled, index],
+            panel.close[:settled, index],
+            panel.volume[:settled, index],
+            tuple(fill for fill in fills if fill.symbol == symbol),
+            tuple(
+                order
+                for order in orders
+                if order.symbol == symbol and order.status in ("pending", "resting")
+            ),
+            zone,
+            avg_cost,
+            total_steps,
+        )
+
+
+class Window(NamedTuple):
+    """The grid points shown, how many share a column, and where each group of them stands.
+
+    ``columns[groups]`` rise; groups begin at multiples of ``size``.
+    """
+
+    start: int
+    stop: int
+    size: int
+    columns: Ints
+
+    def group_of(self, step: int) -> int | None:
+        """The group a grid point is in, None outside the window."""
+        if not self.start <= step < self.stop:
+            return None
+        return step // self.size - self.start // self.size
+
+    def column_of(self, step: int) -> int | None:
+        """The column a grid point is in, None outside the window."""
+        group = self.group_of(step)
+        return None if group is None else int(self.columns[group])
+
+
+def window_of(
+    count: int, columns: int, *, bars: int | None = None, cursor: int | None = None, total: int = 0
+) -> Window:
+    """Which of ``count`` grid points to show in ``columns``: the newest ``bars`` (None: all).
+
+    A cursor outside draws the window to itself. With ``total`` above ``count`` all of the window's
+    right is left free for what is still to come.
+    """
+    shown = count if bars is None else max(1, min(bars, count))
+    stop = count
+    if cursor is not None and cursor < stop - shown:
+        stop = min(count, max(shown, cursor + shown // 2))
+    start = stop - shown
+    end = max(stop, total) if bars is None else stop
+    size = 1
+    # Groups begin at multiples of their size, so a window may touch one more than it fills.
+    while (end - 1) // size - start // size + 1 > columns:
+        size += 1
+    groups = (end - 1) // size - start // size + 1
+    held = (stop - 1) // size - start // size + 1
+    width = min(columns, groups * WIDEST_SLOT)
+    places = ((np.arange(held) + 0.5) * width / groups).astype(np.intp)
+    return Window(start, stop, size, places)
+
+
+class Picture(NamedTuple):
+    """A drawn chart with what a click needs: its plot's columns and its window."""
+
+    grid: Grid
+    columns: int
+    window: Window
+
+    def step_at(self, x: int) -> int | None:
+        """The last grid point of the group nearest to a column; None away from all of them."""
+        places = self.window.columns
+        if not 0 <= x < self.columns or not len(places):
+            return None
+        group = int(np.abs(places - x).argmin())
+        if abs(int(places[group]) - x) > WIDEST_SLOT:
+            return None
+        first = self.window.start // self.window.size + group
+        return min((first + 1) * self.window.size, self.window.stop) - 1
+
+
+class _Frame(NamedTuple):
+    columns: int
+    top: int
+    rows: int
+    volume: int
+    axis: int
+
+
+def draw_price(
+    view: PriceView,
+    width: int,
+    height: int,
+    *,
+    cursor: int | None = None,
+    bars: int | None = None,
+    ascii: bool = False,  # noqa: A002 - the option's name
+) -> Picture | None:
+    """The chart in ``width`` x ``height`` cells; None where the symbol has no bar yet."""
+    known = np.flatnonzero(np.isfinite(view.close))
+    if not len(known):
+        return None
+    grid = Grid(width, height)
+    count = len(view.close)
+    tiny = width < SMALLEST[0] or height < SMALLEST[1]
+    last = float(view.close[known[-1]])
+    label = 0 if tiny else len(f"{last * 1.5:,.2f}") + 2
+    columns = max(1, width - label - 1) if not tiny else max(1, width)
+    window = window_of(count, columns, bars=bars, cursor=cursor, total=view.total_steps or 0)
+    merged = merge(
+        view.open,
+        view.high,
+        view.low,
+        view.close,
+        view.volume,
+        window.start,
+        window.stop,
+        window.size,
+    )
+    if tiny:
+        _draw_tiny(grid, view, merged, last, ascii=ascii)
+        return Picture(grid, columns, window)
+    strip = max(2, height // 7) if height >= VOLUME_FROM else 0
+    frame = _Frame(columns, 1, height - 2 - strip, strip, height - 1)
+    span = _span(view, merged)
+    _draw_rules(grid, frame, span, ascii=ascii)
+    _draw_levels(grid, frame, span, view, ascii=ascii)
+    rose = _draw_candles(grid, frame, span, merged, window, ascii=ascii)
+    _name_levels(grid, frame, span, view, ascii=ascii)
+    _draw_fills(grid, frame, span, view, merged, window, ascii=ascii)
+    if frame.volume:
+        _draw_volume(grid, frame, merged, window, rose, ascii=ascii)
+    _draw_axis(grid, frame, view, merged, window, ascii=ascii)
+    _draw_last(grid, frame, span, view, last)
+    if cursor is not None:
+        _draw_cursor(grid, frame, window, cursor, ascii=ascii)
+    _draw_header(grid, view, cursor, window)
+    return Picture(grid, columns, window)
+
+
+def _span(view: PriceView, merged: Merged) -> Span:
+    """The bars' range, stretched to orders and the average cost where they are not far off."""
+    with np.errstate(invalid="ignore"):
+        seen = np.isfinite(merged.close)
+    if not seen.any():
+        return Span(0.0, 1.0)
+    low, high = float(np.min(merged.low[seen])), float(np.max(merged.high[seen]))
+    reach = (high - low) * REACH
+    for level in _levels(view):
+        if low - reach <= level <= high + reach:
+            low, high = min(low, level), max(high, level)
+    return span_of(low, high, 0.06)
+
+
+def _levels(view: PriceView) -> list[float]:
+    levels = [price for order in view.orders for price in (order.limit_price, order.stop_price)]
+    return [price for price in [*levels, view.avg_cost] if price is not None]
+
+
+def _draw_tiny(grid: Grid, view: PriceView, merged: Merged, last: float, *, ascii: bool) -> None:  # noqa: A002
+    if grid.height > 1:
+        grid.put(0, 0, f"{safe_line(view.symbol)} {show.price(last)}", "strong")
+    shape = spark([float(value) for value in merged.close], grid.width, ascii=ascii)
+    grid.put(0, grid.height - 1, shape, "line")
+
+
+def _draw_rules(grid: Grid, frame: _Frame, span: Span, *, ascii: bool) -> None:  # noqa: A002
+    ticks, step = value_ticks(span, max(2, frame.rows // 4))
+    for value in ticks:
+        row = frame.top + span.row(value, frame.rows)
+        grid.put(0, row, ("." if ascii else RULE) * frame.columns, "faint")
+        grid.put(frame.columns + 1, row, tick_text(value, step, abs(span.high)), "muted")
+
+
+class _Level(NamedTuple):
+    price: float
+    words: str
+    role: str
+
+
+def _named_levels(view: PriceView) -> list[_Level]:
+    """The prices orders rest at and the average cost, in words."""
+    levels = []
+    if view.avg_cost is not None:
+        levels.append(_Level(view.avg_cost, "avg cost", "accent"))
+    for order in view.orders:
+        size = show.quantity(order.quantity or order.requested_quantity)
+        for price, word in ((order.limit_price, "limit"), (order.stop_price, "stop")):
+            if price is not None:
+                words = f"{safe_line(order.side or 'target')} {word} {size}"
+                levels.append(_Level(price, words, "attention"))
+    return levels
+
+
+def _draw_levels(
+    grid: Grid,
+    frame: _Frame,
+    span: Span,
+    view: PriceView,
+    *,
+    ascii: bool,  # noqa: A002
+) -> None:
+    """A broken line at each level on the axis."""
+    for level in _named_levels(view):
+        if span.holds(level.price):
+            row = frame.top + span.row(level.price, frame.rows)
+            grid.put(0, row, ("-" if ascii else LEVEL) * frame.columns, level.role)
+
+
+def _name_levels(
+    grid: Grid,
+    frame: _Frame,
+    span: Span,
+    view: PriceView,
+    *,
+    ascii: bool,  # noqa: A002
+) -> None:
+    """What the lines are, at the end of them where fewer candles stand in the way."""
+    blank = _blank(ascii=ascii)
+    for price, name, role in _named_levels(view):
+        words = f" {name} @ {show.price(price)} "
+        if not span.holds(price):
+            up, down = ("^", "v") if ascii else ("↑", "↓")
+            words = f" {up if price > span.high else down}{words}"
+        width = cells(words)
+        if width + 2 > frame.columns:
+            continue
+        row = frame.top + span.row(price, frame.rows)
+        left, right = 1, frame.columns - width - 1
+        taken = [
+            int(np.count_nonzero(~np.isin(grid.characters[row, x : x + width], blank)))
+            for x in (left, right)
+        ]
+        grid.put(left if taken[0] <= taken[1] else right, row, words, role)
+
+
+def _blank(*, ascii: bool) -> list[int]:  # noqa: A002
+    """The characters that a chart's lines are made of, which give way to all else."""
+    return [ord(c) for c in (" .-" if ascii else f" {RULE}{LEVEL}")]
+
+
+def _draw_candles(
+    grid: Grid,
+    frame: _Frame,
+    span: Span,
+    merged: Merged,
+    window: Window,
+    *,
+    ascii: bool,  # noqa: A002
+) -> Bools:
+    codes, rose = candle_cells(merged, span, frame.rows, ascii=ascii)
+    at = window.columns
+    roles = np.where(rose, ROLE_INDEX["gain"], ROLE_INDEX["loss"])
+    lines = slice(frame.top, frame.top + frame.rows)
+    found = codes != ord(" ")
+    grid.characters[lines, at] = np.where(found, codes, grid.characters[lines, at])
+    grid.roles[lines, at] = np.where(found, roles, grid.roles[lines, at])
+    return rose
+
+
+def _draw_fills(
+    grid: Grid,
+    frame: _Frame,
+    span: Span,
+    view: PriceView,
+    merged: Merged,
+    window: Window,
+    *,
+    ascii: bool,  # noqa: A002
+) -> None:
+    """Buys point up from below their candle, sells down from above it."""
+    buy, sell = ("^", "v") if ascii else ("▲", "▼")
+    for fill in view.fills:
+        group = window.group_of(fill.step_index)
+        if group is None:
+            continue
+        bought = fill.side == "buy"
+        edge = float(merged.low[group] if bought else merged.high[group])
+        if not np.isfinite(edge):
+            edge = fill.price
+        row = span.row(edge, frame.rows) + (1 if bought else -1)
+        row = frame.top + max(0, min(row, frame.rows - 1))
+        grid.put(
+            int(window.columns[group]),
+            row,
+            buy if bought else sell,
+            "strong" if ascii else "accent" if bought else "attention",
+        )
+
+
+def _draw_volume(
+    grid: Grid,
+    frame: _Frame,
+    merged: Merged,
+    window: Window,
+    rose: Bools,
+    *,
+    ascii: bool,  # noqa: A002
+) -> None:
+    most = float(merged.volume.max())
+    top = frame.top + frame.rows
+    if most <= 0:
+        return
+    eighths = 1 if ascii else 8
+    blocks = "#" if ascii else "▁▂▃▄▅▆▇█"
+    mask = filled_from_bottom(
+        np.where(merged.volume > 0, merged.volume / most, np.nan) * frame.volume * eighths,
+        frame.volume * eighths,
+    )
+    filled = mask.reshape(frame.volume, eighths, -1).sum(axis=1)
+    for group, column in enumerate(window.columns.tolist()):
+        role = "gain-soft" if rose[group] else "loss-soft"
+        for line in range(frame.volume):
+            if filled[line, group]:
+                grid.put(column, top + line, blocks[int(filled[line, group]) - 1], role)
+    grid.put(frame.columns + 1, top, show.short_money(most), "muted")
+    grid.put(frame.columns + 1, top + frame.volume - 1, "vol", "muted")
+
+
+def _draw_axis(
+    grid: Grid,
+    frame: _Frame,
+    view: PriceView,
+    merged: Merged,
+    window: Window,
+    *,
+    ascii: bool,  # noqa: A002
+) -> None:
+    stamps = np.full(frame.columns, -1, np.int64)
+    # Each column has the stamp of the group at it or before it.
+    last = min(frame.columns, int(window.columns[-1]) + 1)
+    group = np.searchsorted(window.columns, np.arange(last), side="right") - 1
+    stamps[:last] = view.stamps[merged.first[np.maximum(group, 0)]]
+    for label in time_labels(stamps, view.zone):
+        if label.column + cells(label.text) <= frame.columns:
+            grid.put(label.column, frame.axis, label.text, "muted")
+    for row in range(frame.top, frame.top + frame.rows + frame.volume):
+        grid.put(frame.columns, row, "|" if ascii else "│", "faint")
+
+
+def _draw_last(grid: Grid, frame: _Frame, span: Span, view: PriceView, last: float) -> None:
+    """The last close as a tag on the axis."""
+    change = _change(view, len(view.close) - 1)
+    row = frame.top + span.row(last, frame.rows)
+    text = f" {show.price(last)} "
+    role = {"gain": "gain", "loss": "loss"}.get(show.gain_role(change), "text")
+    grid.put(frame.columns, row, text.ljust(grid.width - frame.columns), role, "tag")
+
+
+def _change(view: PriceView, step: int) -> float | None:
+    """The change of the close from the bar before, as a fraction."""
+    known = np.flatnonzero(np.isfinite(view.close[: step + 1]))
+    if len(known) < 2:
+        return None
+    before, after = (float(value) for value in view.close[known[-2:]])
+    return after / before - 1
+
+
+def _draw_cursor(
+    grid: Grid,
+    frame: _Frame,
+    window: Window,
+    cursor: int,
+    *,
+    ascii: bool,  # noqa: A002
+) -> None:
+    column = window.column_of(cursor)
+    if column is None:
+        return
+    bottom = frame.top + frame.rows + frame.volume
+    grid.shade(column, frame.top, bottom)
+    blank = _blank(ascii=ascii)
+    for row in range(frame.top, bottom):
+        if int(grid.characters[row, column]) in blank:
+            grid.put(column, row, "|" if ascii else "│", "muted")
+
+
+def _draw_header(grid: Grid, view: PriceView, cursor: int | None, window: Window) -> None:
+    """Symbol, close and change, the bar's prices, what was filled; at the right the moment."""
+    step = len(view.close) - 1 if cursor is None else min(cursor, len(view.close) - 1)
+    close = float(view.close[step])
+    change = _change(view, step) if np.isfinite(close) else None
+    parts: list[tuple[str, str]] = [
+        (f"{safe_line(view.symbol, 12)} ", "strong"),
+        (f"{show.price(close)} ", "text"),
+        (f"{show.percent(change)}  ", show.gain_role(change)),
+    ]
+    for name, values in (("O", view.open), ("H", view.high), ("L", view.low)):
+        parts += [(f"{name} ", "muted"), (f"{show.price(float(values[step]))} ", "text")]
+    parts += [("V ", "muted"), (f"{show.short_money(float(view.volume[step]))}  ", "text")]
+    for fill in view.fills if cursor is not None else ():
+        if fill.step_index == step:
+            look = show.status_look(fill.side)
+            text = f"{look.text} {show.quantity(fill.quantity)} @ {show.price(fill.price)}  "
+            parts.append((text, look.role))
+    if window.size > 1:
+        parts.append((f"{window.size} bars a column", "muted"))
+    when = show.stamp(int(view.stamps[step]), view.zone)
+    room = grid.width - cells(when) - 2
+    grid.put_right(grid.width, 0, when, "accent" if cursor is not None else "muted")
+    x = 0
+    for text, role in parts:
+        if x + cells(text.rstrip()) > room:
+            break
+        grid.put(x, 0, text, role)
+        x += cells(text)
