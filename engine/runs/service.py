@@ -284,7 +284,7 @@ class RunService:
 
     def observe(self, run_id: str) -> Observation:
         """What the decision that is due may see."""
-        with self._moving(run_id) as (session, progress):
+        with self._moving(run_id) as (_, progress):
             return progress.simulation.observe(progress.state)
 
     def pause(self, run_id: str) -> RunRecord:

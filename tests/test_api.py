@@ -1,0 +1,107 @@
+"""The engine as a library: strategies at hand, DataFrames in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from engine import Decision, Order, Strategy, Target, open_ledger, run
+from engine.errors import InvalidOption, LedgerMissing, StrategyError
+
+
+class EveryFifth(Strategy):
+    """Buy a few shares every fifth bar."""
+
+    shares: int = 3
+
+    def decide(self, obs: Any) -> Order | None:
+        return Order.buy(obs.symbols[0], self.shares) if obs.step % 5 == 0 else None
+
+
+def _frame(closes: list[float]) -> pd.DataFrame:
+    days = pd.date_range("2024-01-02", periods=len(closes), freq="D", tz="UTC")
+    return pd.DataFrame(
+        {
+            "symbol": "X",
+            "timestamp": days,
+            "open": closes,
+            "high": [close + 1 for close in closes],
+            "low": [close - 1 for close in closes],
+            "close": closes,
+            "volume": 1000.0,
+        }
+    )
+
+
+def test_a_class_runs_over_a_frame() -> None:
+    """Two decisions fill at the next opens; equity, orders and fills come as DataFrames."""
+    result = run(
+        EveryFifth,
+        _frame([10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0]),
+        cash=1000.0,
+        costs="none",
+        calendar="none",
+    )
+    assert list(result.fills["price"]) == [11.0, 16.0]
+    assert list(result.fills["quantity"]) == [3.0, 3.0]
+    assert result.equity["equity"].iloc[-1] == 1000 + 3 * 5 + 0
+    assert str(result.equity.index.tz) == "UTC"
+    assert list(result.orders["status"]) == ["filled", "filled"]
+    assert result.metrics["num_fills"] == 2
+    assert result.run_id is None
+
+
+def test_a_run_in_memory_equals_the_same_run_in_a_ledger(tmp_path: Path) -> None:
+    """With and without a ledger the curve, the fills and the figures are the same bits."""
+    options: dict[str, Any] = {"symbols": ["AAPL", "IBM"], "params": {"fast": 5, "slow": 20}}
+    memory = run("sma_cross", "sample", **options)
+    stored = run("sma_cross", "sample", ledger=tmp_path / "own.db", **options)
+    assert stored.run_id is not None
+    pd.testing.assert_frame_equal(memory.equity, stored.equity)
+    pd.testing.assert_frame_equal(memory.fills, stored.fills)
+    pd.testing.assert_frame_equal(memory.orders, stored.orders)
+    assert memory.metrics == stored.metrics
+
+
+def test_a_ledger_opens_as_frames_and_follows_to_the_end(tmp_path: Path) -> None:
+    """Runs are rows, a run is a result, and following a finished run yields it once."""
+    path = tmp_path / "own.db"
+    run("buy_and_hold", "sample", symbols=["IBM"], ledger=path)
+    with open_ledger(path) as ledger:
+        assert list(ledger.runs["strategy"]) == ["buy_and_hold"]
+        result = ledger.result("@1")
+        assert len(result.equity) == ledger.run("@1").total_steps
+        assert [one.metrics for one in ledger.follow("@1")] == [result.metrics]
+
+
+def test_a_decision_may_hold_orders_and_targets() -> None:
+    """A strategy may answer a whole Decision, with what it was thinking."""
+
+    class Both(Strategy):
+        def decide(self, obs: Any) -> Decision | None:
+            if obs.step:
+                return None
+            return Decision((Order.buy("X", 1),), (Target("X", shares=5),), rationale="why not")
+
+    result = run(Both, _frame([10.0, 10.0, 10.0]), cash=1000.0, costs="none", calendar="none")
+    assert result.fills["position_after"].iloc[-1] == 5
+
+
+def test_what_is_wrong_is_named() -> None:
+    """Unknown options, strategies that raise and missing ledgers are typed errors."""
+    with pytest.raises(InvalidOption, match="no option 'money'"):
+        run("sma_cross", money=3)
+    with pytest.raises(InvalidOption, match="give a date"):
+        run("sma_cross", start="yesterday")
+
+    class Broken(Strategy):
+        def decide(self, obs: Any) -> None:
+            raise ValueError("no idea")
+
+    with pytest.raises(StrategyError, match=r"ValueError: no idea in test_api\.py:\d+ at step 0"):
+        run(Broken, _frame([1.5, 2.5]), calendar="none")
+    with pytest.raises(LedgerMissing):
+        open_ledger("nowhere.db")
