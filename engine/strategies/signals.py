@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,7 @@ def plan_targets(panel: PanelView, wanted: Wanted, weight: float) -> dict[int, t
         held = wanted(np.ascontiguousarray(close[bars]))
         turns = np.flatnonzero(held != np.concatenate(([False], held[:-1]))).tolist()
         steps = bars.tolist()
-        for turn, end in zip(turns, [*turns[1:], len(steps)], strict=True):
+        for turn, end in pairwise([*turns, len(steps)]):
             target = Target(symbol, weight if held[turn] else 0.0)
             for number in range(turn, end):
                 plan.setdefault(steps[number], []).append(target)
