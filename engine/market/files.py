@@ -24,7 +24,7 @@ from engine.market.timeframes import infer_timeframe, require_timeframe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PROBE = 200_000  # rows that tell a timeframe
+PROBE = 50_000  # rows of a file that tell a timeframe, kept for as long as it is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def scan_files(headers: Mapping[Path, Header], format_name: str, zone: str) -> S
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _scan(path: Path, lines: int, changed: int, size: int, format_name: str, zone: str) -> Scan:
     del lines, changed, size  # they are in the cache's key, that is all
     form = FORMATS[format_name]
@@ -133,7 +133,8 @@ def _scan(path: Path, lines: int, changed: int, size: int, format_name: str, zon
     stamps = part.stamps.values
     good = (codes >= 0) & (stamps != MISSING) & ~implausible(stamps)
     whole = bool(good.all()) and not part.lost
-    return Scan(names if good.any() else (), codes[good][:PROBE], stamps[good][:PROBE], whole)
+    chosen = np.flatnonzero(good)[:PROBE]
+    return Scan(names if len(chosen) else (), codes[chosen], stamps[chosen], whole)
 
 
 def choose_timeframe(scan: Scan, wanted: str | None, label: str, *, repair: bool = False) -> str:

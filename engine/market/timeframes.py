@@ -72,20 +72,23 @@ def require_timeframe(
     name: str, codes: NDArray[np.int32], stamps: NDArray[np.int64], label: str
 ) -> None:
     """Raise ``InvalidOption`` where bars (as for :func:`infer_timeframe`) cannot be of timeframe
-    ``name``: they overlap, or no two of many are that far apart. Few bars are taken at their word.
+    ``name``: they overlap, or no two of many are that far apart.
+
+    A few bars are taken at their word, and so are bars that usually are that far apart: some
+    vendors' first hour of the day is half a one.
     """
     distances = _distances(codes, stamps)
     if not len(distances):
         return
-    shortest = SHORTEST_DAY if name == "1Day" else TIMEFRAMES[name]
-    overlapping = np.count_nonzero(distances < shortest)
-    apart = len(distances) >= ENOUGH or _at_midnight(stamps)
-    if overlapping > len(distances) // 100 or (
-        name != "1Day" and apart and not (distances == shortest).any()
-    ):
-        values, counts = np.unique(distances, return_counts=True)
+    values, counts = np.unique(distances, return_counts=True)
+    usual = int(values[counts.argmax()])
+    if usual == TIMEFRAMES[name]:
+        return
+    overlap = values[0] < (SHORTEST_DAY if name == "1Day" else TIMEFRAMES[name])
+    many = len(distances) >= ENOUGH or _at_midnight(stamps)
+    if overlap or (name != "1Day" and many and TIMEFRAMES[name] not in values):
         raise InvalidOption(
-            f"the bars of {label} are {_span(int(values[counts.argmax()]))} apart, not {name}",
+            f"the bars of {label} are {_span(usual)} apart, not {name}",
             field="timeframe",
             remedy="leave --timeframe out to use the data's own",
         )

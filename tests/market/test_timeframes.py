@@ -71,6 +71,14 @@ def test_a_timeframe_that_bars_overlap_is_refused() -> None:
         require_timeframe("1Day", *bars(MONDAY, MONDAY + HOUR), "x")
 
 
+def test_a_short_first_bar_of_the_day_is_no_overlap() -> None:
+    """09:30, 10:00, 11:00 … are hourly bars, asked for or inferred."""
+    starts = (14 * HOUR + 30 * MINUTE, *(hour * HOUR for hour in range(15, 21)))
+    stamps = [MONDAY + day * DAY + start for day in range(3) for start in starts]
+    assert infer_timeframe(*bars(*stamps), "x") == "1Hour"
+    require_timeframe("1Hour", *bars(*stamps), "x")
+
+
 def test_a_timeframe_no_two_of_many_bars_have_is_refused() -> None:
     """Many hourly bars are not minute bars; a few far apart are taken at their word."""
     many = [MONDAY + 14 * HOUR + n * HOUR for n in range(12)]
