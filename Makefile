@@ -26,7 +26,7 @@ lint: $(READY)  ## all of that but the tests
 	$(BIN)/lint-imports
 
 bench: $(READY)  ## the figures, with the machine they were measured on
-	@for file in tests/bench/[!_]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in tests/bench/[!_]*.py; do name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m tests.bench.$$name || exit 1; done
 
 screenshots: $(READY)  ## the pictures of the README
 	$(BIN)/python screenshots/make.py

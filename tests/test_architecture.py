@@ -25,9 +25,13 @@ IMPURE = frozenset(
 
 def loaded(statement: str) -> frozenset[str]:
     """The top-level packages that a fresh interpreter has loaded after ``statement``."""
-    code = f"{statement}\nimport sys\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    tell = "import sys\nprint(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", f"{statement}\n{tell}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
     return frozenset(done.stdout.split())
 
