@@ -9,6 +9,7 @@ from pathlib import Path
 from engine import market
 from engine.errors import InvalidOption
 from engine.market import BarSource
+from engine.market.actions import COLUMN_SPECS
 from engine.model import Driver, Rules, RunRequest
 from engine.strategies import registry
 
@@ -71,6 +72,7 @@ def prepare(
         strategy=_from_anywhere(request.strategy, loaded.info.path),
         params=params,
         source=source.source,
+        actions=_file_from_anywhere(request.actions),
         symbols=source.symbols,
         timeframe=source.timeframe,
     )
@@ -84,6 +86,12 @@ def _from_anywhere(spec: str, path: Path | None) -> str:
     if spec.startswith("tape:"):
         return f"tape:{path.absolute()}"
     return f"{path.absolute()}:{spec.rpartition(':')[2]}"
+
+
+def _file_from_anywhere(actions: str | None) -> str | None:
+    if actions is None or actions == "none" or actions in COLUMN_SPECS:
+        return actions
+    return str(Path(actions).expanduser().absolute())
 
 
 def check_rules(rules: Rules) -> None:
