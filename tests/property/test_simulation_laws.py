@@ -27,7 +27,7 @@ from tests.sim.builders import run_batch, run_steps
 TERMINAL = {"filled", "partially_filled", "cancelled", "expired", "rejected"}
 long_only = runs(short=st.just(False))
 law = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
