@@ -128,7 +128,7 @@ def window_of(
     shown = count if bars is None else max(1, min(bars, count))
     stop = count
     if cursor is not None and cursor < stop - shown:
-        stop = min(count, max(shown, cursor + shown // 2))
+        stop = min(count, max(shown, cursor + shown // 2 + 1))
     start = stop - shown
     end = max(stop, total) if bars is None else stop
     size = 1

@@ -44,8 +44,9 @@ def span_of(low: float, high: float, pad: float = 0.04) -> Span:
     if not (isfinite(low) and isfinite(high)):
         return Span(0.0, 1.0)
     size = high - low
-    if size <= abs(high) * 1e-9:
-        room = abs(high) * 0.005 or 1.0
+    # Closer than this is one value: the difference is rounding, and its ticks would all read alike.
+    if size <= max(abs(high) * 1e-9, 1e-12):
+        room = abs(high) * 0.005 if abs(high) > 1e-9 else 1.0
         return Span(low - room, high + room)
     return Span(low - size * pad, high + size * pad)
 
@@ -96,58 +97,78 @@ def all_midnight(stamps: Stamps) -> bool:
     return bool(len(stamps)) and not bool(np.any(stamps % _DAY_US))
 
 
-def time_labels(stamps: Stamps, zone: tzinfo = UTC, gap: int = 2) -> list[Label]:
+# Units finest first: name, the least cells a label takes, and the sizes that are tried.
+_TIME_UNITS: Final = (
+    ("time", 5, (1, 5, 15, 30, 60, 120, 240)),
+    ("day", 6, (1, 7, 14)),
+    ("month", 4, (1, 2, 3, 6)),
+    ("year", 4, (1, 2, 5, 10, 25, 50, 100)),
+)
+
+
+def time_labels(stamps: Stamps, zone: tzinfo = UTC, gap: int = 3) -> list[Label]:
     """Labels under columns whose left edges have these stamps, ``int64[columns]`` microseconds UTC.
 
-    The finest of time, day, month and year whose changes all have room is taken; where it turns
-    over a larger unit the label says the larger one (``2025`` among months). A stamp below zero is
-    a column without a time.
+    The finest of time, day, month and year whose turns all have room is taken; where a larger unit
+    turns with it the label says the larger one (``2025`` among months). A stamp below zero is a
+    column without a time.
     """
     known = np.flatnonzero(stamps >= 0)
     if not len(known):
         return []
     daily = all_midnight(stamps[known])
-    # One offset for the whole axis: half an hour of summer time moves no label by a column that
-    # anybody could see, and asking the zone per column costs more than drawing the chart.
+    # One offset for the whole axis: an hour of summer time moves no label by a column that anybody
+    # could see, and asking the zone for each costs more than drawing the chart.
     middle = stamp_datetime(int(stamps[known[len(known) // 2]])).astimezone(zone)
     offset = middle.utcoffset()
     shift = 0 if daily or offset is None else int(offset.total_seconds()) * 1_000_000
     local = (stamps[known] + shift).astype("datetime64[us]")
-    years = local.astype("datetime64[Y]")
-    months = local.astype("datetime64[M]")
-    days = local.astype("datetime64[D]")
-    width = int(known[-1]) + 1
-    first_text = _label(local[0], "day" if years[-1] == years[0] else "month")
-    found: list[Label] = [Label(int(known[0]), first_text)]
-    choices: list[tuple[str, npt.NDArray[np.generic]]] = []
-    if not daily:
-        for minutes in (1, 5, 15, 30, 60, 120, 240):
-            minute = local.astype("datetime64[m]").astype(np.int64) // minutes
-            choices.append(("time", minute))
-    choices.append(("day", days))
-    choices.extend(("day", (days.astype(np.int64) + 3) // span) for span in (7, 14))
-    month_number = months.astype(np.int64)
-    choices.extend(("month", month_number // span) for span in (1, 2, 3, 6))
-    year_number = years.astype(np.int64)
-    choices.extend(("year", year_number // span) for span in (1, 2, 5, 10, 25, 50, 100))
-    for unit, keys in choices:
-        turns = np.flatnonzero(keys[1:] != keys[:-1]) + 1
-        if len(turns) * (5 + gap) > width:
-            continue
-        labels: list[Label] = []
-        for turn in turns.tolist():
-            larger = unit
-            if unit == "time" and days[turn] != days[turn - 1]:
-                larger = "day"
-            if larger == "month" and years[turn] != years[turn - 1]:
-                larger = "year"
-            labels.append(Label(int(known[turn]), _label(local[turn], larger)))
-        if labels:
-            # What the first column is called must not push out the first turn.
-            if labels[0].column < found[0].column + len(first_text) + gap:
-                found = []
-            return _spaced(found + labels, gap)
-    return found
+    counts = {
+        "time": local.astype("datetime64[m]").astype(np.int64),
+        "day": local.astype("datetime64[D]").astype(np.int64) + 3,  # weeks begin on Monday
+        "month": local.astype("datetime64[M]").astype(np.int64),
+        "year": local.astype("datetime64[Y]").astype(np.int64) + 1970,
+    }
+    for unit, least, sizes in _TIME_UNITS[1 if daily else 0 :]:
+        for size in sizes:
+            turns = _turns(counts[unit] // size)
+            # The usual distance decides: a short day among long ones only loses its label.
+            apart = np.median(np.diff(known[turns])) if len(turns) > 1 else np.inf
+            if len(turns) and apart >= least + gap:
+                return _turn_labels(local, known, counts, unit, size, turns, gap)
+    return [Label(int(known[0]), _label(local[0], "day" if daily else "time"))]
+
+
+def _turns(keys: Stamps) -> npt.NDArray[np.intp]:
+    """The places where the key differs from the one before."""
+    return np.flatnonzero(keys[1:] != keys[:-1]) + 1
+
+
+def _turn_labels(
+    local: npt.NDArray[np.datetime64],
+    known: npt.NDArray[np.intp],
+    counts: dict[str, Stamps],
+    unit: str,
+    size: int,
+    turns: npt.NDArray[np.intp],
+    gap: int,
+) -> list[Label]:
+    larger = {"time": "day", "month": "year"}.get(unit)
+    labels = []
+    for turn in turns.tolist():
+        moment, named = local[turn], unit
+        if larger and counts[larger][turn] != counts[larger][turn - 1]:
+            named = larger
+        if named == "time":
+            # The column holds the round time, though its first bar may come a little later.
+            minute = int(counts["time"][turn]) // size * size
+            moment = np.datetime64(minute, "m").astype("datetime64[us]")
+        labels.append(Label(int(known[turn]), _label(moment, named)))
+    first = Label(int(known[0]), _label(local[0], "day" if unit == "time" else unit))
+    # What the first column is called must not push out the first turn.
+    if labels[0].column >= first.column + len(first.text) + gap:
+        labels.insert(0, first)
+    return _spaced(labels, gap)
 
 
 def _label(moment: np.datetime64, unit: str) -> str:
