@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -73,6 +74,7 @@ class StepdeckApp(App[None]):
         self.poller = Poller(gateway, self.post_message)
         self._first_run = run_id
         self._leaving: Leave = "stay"
+        self.key_is_fields = False
         self.set_keymap(self.keys.keymap)
         self._take_theme()
 
@@ -83,6 +85,21 @@ class StepdeckApp(App[None]):
             self.register_theme(theme)
         wanted = self.settings.theme or THEMES[0].name
         self.theme = wanted if wanted in self.available_themes else THEMES[0].name
+
+    # -- keys -----------------------------------------------------------------------------------
+
+    async def on_event(self, event: events.Event) -> None:
+        """Before a key finds its action: does it belong to the field that has the focus?"""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self.key_is_fields = keys.belongs_to(self.focused, event)
+            await super().on_event(event)
+            self.key_is_fields = False
+        else:
+            await super().on_event(event)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """What works everywhere does not reach past a dialog, nor into a field."""
+        return not (self.key_is_fields or self.screen.is_modal)
 
     # -- life -----------------------------------------------------------------------------------
 
@@ -190,7 +207,10 @@ class StepdeckApp(App[None]):
         """Do an action of the registry, wherever it was chosen: key bar, palette."""
         screen = self.screen
         has_it = hasattr(screen, f"action_{action.method}")
-        await self.run_action(action.method, screen if has_it else self)
+        if has_it:
+            await self.run_action(action.method, screen)
+        elif not screen.is_modal:
+            await self.run_action(action.method, self)
 
     # -- actions --------------------------------------------------------------------------------
 

@@ -14,8 +14,11 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, format_key
+from textual.widget import Widget
+from textual.widgets import Input, OptionList, Select
 
 from engine.errors import InvalidOption
 
@@ -160,6 +163,24 @@ ACTIONS: Final[tuple[Action, ...]] = (
 BY_ID: Final[Mapping[str, Action]] = {action.id: action for action in ACTIONS}
 
 
+def belongs_to(focused: Widget | None, event: events.Key) -> bool:
+    """Whether the key is for the field that has the focus, and for nothing else.
+
+    A field takes what can be typed and what moves within it; an open list of choices takes esc too.
+    """
+    if isinstance(focused, OptionList):
+        within: tuple[str, ...] = ("escape",)
+    elif isinstance(focused, (Input, Select)):
+        within = ()
+    else:
+        return False
+    return event.is_printable or event.key in (*within, *FIELD_KEYS)
+
+
+FIELD_KEYS: Final = (
+    "enter", "space", "up", "down", "left", "right", "home", "end", "pageup", "pagedown",
+    "backspace", "delete",
+)  # fmt: skip
 _DIALOGS: Final = frozenset({Place.TICKET, Place.CONFIRM, Place.QUIT, Place.NOTICE})
 
 
@@ -175,7 +196,9 @@ ON_SCREEN: Final = ("next_panel", "previous_panel")
 def bindings(*places: Place, ids: Collection[str] = ()) -> list[BindingType]:
     """Textual bindings of the places' actions, or of those in ``ids`` alone.
 
-    Their ids make them remappable by Textual's keymap.
+    Their ids make them remappable by Textual's keymap. All but those of a list and of a form's own
+    fields are looked up before the key is handed to a widget's queue, so that keys pressed faster
+    than the screen draws (``x`` and at once ``y``) all find what they were meant for.
     """
     return [
         Binding(
@@ -185,6 +208,7 @@ def bindings(*places: Place, ids: Collection[str] = ()) -> list[BindingType]:
             id=action.id,
             tooltip=action.help,
             show=bool(action.bar),
+            priority=action.place not in (Place.LIST, Place.TICKET),
         )
         for action in of(*places)
         if action.keys and (not ids or action.id in ids)

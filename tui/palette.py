@@ -10,7 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from tui import keys
 from tui.keys import Action, Place
-from tui.screens.base import DeckDialog, DeckScreen
+from tui.screens.base import DeckScreen
 
 if TYPE_CHECKING:
     from tui.app import StepdeckApp
@@ -21,11 +21,11 @@ class ActionProvider(Provider):
 
     def _actions(self) -> Iterator[Action]:
         screen = self.screen
-        places = screen.places if isinstance(screen, (DeckScreen, DeckDialog)) else ()
-        for action in keys.of(*places, Place.EVERYWHERE):
-            # The arrows and the palette itself are no use in a palette.
-            if action.id != "palette" and screen.check_action(action.method, ()) is True:
-                yield action
+        if isinstance(screen, DeckScreen):
+            for action in keys.of(*screen.places, Place.EVERYWHERE):
+                # A palette is no use in the palette.
+                if action.id != "palette" and screen.allows(action.method) is True:
+                    yield action
 
     def _title(self, action: Action) -> str:
         key = cast("StepdeckApp", self.app).keys.shown(action)

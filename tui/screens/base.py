@@ -71,6 +71,14 @@ class DeckScreen(Screen[None]):
         """The screen's own widgets."""
         yield from ()
 
+    def allows(self, action: str) -> bool | None:  # noqa: ARG002
+        """Whether an action works now: None shows it greyed, False hides it."""
+        return True
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Textual's question before it does an action."""
+        return False if self.deck.key_is_fields else self.allows(action)
+
     def show_tick(self, tick: Tick) -> None:
         """A new look at the ledger has come in."""
 
@@ -100,7 +108,9 @@ class DeckScreen(Screen[None]):
         """What can be done here has changed: draw the key bar and the buttons anew."""
         self.query_one(KeyBar).refresh()
         for button in self.query(ActionButton):
-            button.disabled = self.check_action(button.act.method, ()) is not True
+            state = self.allows(button.act.method)
+            button.display = state is not False
+            button.disabled = state is not True
 
 
 class DeckDialog(ModalScreen[ResultT]):
@@ -144,7 +154,7 @@ class ActionButton(Button):
 
 
 class KeyBar(Static):
-    """One line of keys that work here, as many as fit; each can be clicked."""
+    """One line of keys that work here beside the buttons, as many as fit; each can be clicked."""
 
     def __init__(self) -> None:
         super().__init__("", markup=False)
@@ -152,14 +162,15 @@ class KeyBar(Static):
 
     def _actions(self) -> list[tuple[Action, bool]]:
         screen = self.screen
-        places = screen.places if isinstance(screen, (DeckScreen, DeckDialog)) else ()
+        places = screen.places if isinstance(screen, DeckScreen) else ()
+        # What has its button in sight needs no second place.
+        buttons = {button.act for button in screen.query(ActionButton) if button.display}
         found = []
-        for action in sorted(
-            (a for a in keys.of(*places, Place.EVERYWHERE) if a.bar), key=lambda a: a.bar
-        ):
-            state = screen.check_action(action.method, ())
-            if state is not False:
-                found.append((action, state is True))
+        for action in sorted(keys.of(*places, Place.EVERYWHERE), key=lambda action: action.bar):
+            if action.bar and action not in buttons:
+                state = screen.allows(action.method) if isinstance(screen, DeckScreen) else True
+                if state is not False:
+                    found.append((action, state is True))
         return found
 
     def render(self) -> Content:

@@ -14,6 +14,7 @@ from tui import keys
 from tui.keys import Keys, Place
 from tui.screens.base import DeckDialog
 
+WIDE = 100  # columns from which the ids of the keymap fit beside the text
 FILTERS = (
     ("sma", "the word in id, name, strategy or symbols"),
     ("status:running,paused", "either status; also active, done"),
@@ -37,7 +38,10 @@ class HelpScreen(DeckDialog[None]):
         with Vertical(classes="dialog help"):
             yield Static("Keys here", classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=True):
-                yield Static(help_text(self.deck.keys, self._here), markup=False)
+                yield Static(
+                    help_text(self.deck.keys, self._here, ids=self.app.size.width >= WIDE),
+                    markup=False,
+                )
             yield Static(
                 Content.assemble(
                     ("esc", "$accent bold"),
@@ -51,8 +55,9 @@ class HelpScreen(DeckDialog[None]):
         self.dismiss(None)
 
 
-def help_text(shown: Keys, here: Sequence[Place]) -> Content:
-    """Every action of the places: keys, what it does, its id in the keymap."""
+def help_text(shown: Keys, here: Sequence[Place], *, ids: bool) -> Content:
+    """Every action of the places: keys, what it does and, with ``ids``, its id in the keymap."""
+    text_width = max(len(action.help) for action in keys.of(*here, Place.EVERYWHERE))
     parts: list[Content] = []
     width = max(len(shown.shown(action, every=True)) for action in keys.of(*here, Place.EVERYWHERE))
     for place in (*here, Place.EVERYWHERE):
@@ -60,9 +65,9 @@ def help_text(shown: Keys, here: Sequence[Place]) -> Content:
         parts.append(Content.assemble((place.value, "bold $primary"), "\n"))
         parts += [
             Content.assemble(
-                ("  " + shown.shown(action, every=True).ljust(width + 2), "$text-accent"),
-                f"{action.help:<52} ",
-                (action.id, "$text-muted"),
+                (f"  {shown.shown(action, every=True) or 'palette':<{width}}  ", "$text-accent"),
+                f"{action.help:<{text_width}}" if ids else action.help,
+                (f"  {action.id}" if ids else "", "$text-muted"),
                 "\n",
             )
             for action in actions

@@ -24,7 +24,7 @@ from tui.options import build_request, command_line
 from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckScreen
 from tui.viewmodel import form
-from tui.viewmodel.form import Field
+from tui.viewmodel.form import Field, Group
 
 TYPING_SECONDS = 0.15
 
@@ -92,7 +92,7 @@ class FieldRow(Horizontal):
 def strategy_field() -> Field:
     """The choice of a strategy: the built-ins, manual, and files of one's own."""
     words = (*(info.name for info in registry.available()), form.TAPE, form.OWN_FILE)
-    return Field("strategy", "strategy", "", words[0], tuple((word, word) for word in words))
+    return Field("strategy", "strategy", "", "sma_cross", tuple((word, word) for word in words))
 
 
 FILE_FIELD = Field("file", "file", "FILE.py:Class, or the tape's FILE.jsonl")
@@ -121,17 +121,17 @@ class NewRunScreen(DeckScreen):
         shown = self.deck.keys
         yield Static("New run", classes="screen-title", markup=False)
         with VerticalScroll(id="form", can_focus=False):
-            with Vertical(classes="group", id="group-strategy"):
-                yield Static("Strategy", classes="group-title", markup=False)
-                yield self._row(strategy_field())
-                yield self._row(FILE_FIELD)
-                yield Static("", id="summary", markup=False)
-                yield Vertical(id="parameters")
-            for group in form.GROUPS:
+            with Vertical(classes="form-column"):
                 with Vertical(classes="group"):
-                    yield Static(group.title, classes="group-title", markup=False)
-                    for field in group.fields:
-                        yield self._row(field)
+                    yield Static("Strategy", classes="group-title", markup=False)
+                    yield self._row(strategy_field())
+                    yield self._row(FILE_FIELD)
+                    yield Static("", id="summary", markup=False)
+                    yield Vertical(id="parameters")
+                yield from self._group(form.BARS)
+            with Vertical(classes="form-column"):
+                yield from self._group(form.MONEY)
+                yield from self._group(form.PACE)
         with Vertical(id="form-foot"):
             yield Static("", id="verdict", markup=False)
             yield Static("", id="command", markup=False)
@@ -140,6 +140,12 @@ class NewRunScreen(DeckScreen):
                 yield ActionButton("form.copy_command", shown)
                 yield ActionButton("form.reset", shown)
                 yield ActionButton("back", shown)
+
+    def _group(self, group: Group) -> ComposeResult:
+        with Vertical(classes="group"):
+            yield Static(group.title, classes="group-title", markup=False)
+            for field in group.fields:
+                yield self._row(field)
 
     def _row(self, field: Field) -> FieldRow:
         default = self.deck.settings.costs if field.name == "costs" else ""
@@ -249,7 +255,8 @@ class NewRunScreen(DeckScreen):
 
     # -- actions --------------------------------------------------------------------------------
 
-    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+    def allows(self, action: str) -> bool | None:
+        """Whether an action works on what is shown now."""
         if action == "start":
             return True if self._request is not None and not self._starting else None
         if action == "copy_command":
@@ -286,9 +293,6 @@ class NewRunScreen(DeckScreen):
         message.stop()
         self.deck.poller.look_now()
         record = message.records[0]
-        self.deck.notify(
-            safe_line(f"{record.name or record.strategy} is {record.status}"), markup=False
-        )
         self.leave()
         self.deck.open_run(record.run_id)
 

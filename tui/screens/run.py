@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.errors import StepdeckError
-from engine.model import HOLD, Decision, Target
+from engine.model import Decision, Target
 from tui import format as fmt
 from tui import keys
 from tui.keys import Place
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 PANELS: Final = ("price", "equity", "positions", "orders", "decisions", "figures")
 CHARTS: Final = 2
+POSITIONS: Final = 3
 SPEEDS: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 LIVE: Final = frozenset({"running", "paused"})
 
@@ -71,7 +72,7 @@ class RunScreen(DeckScreen):
         self._speed: float | None = None
         self._speed_known = False
         self._chosen = 1
-        self._chosen_list = 3
+        self._chosen_list = 4
         self._sorts: dict[str, tuple[str, bool]] = {}
 
     # -- layout ---------------------------------------------------------------------------------
@@ -109,7 +110,7 @@ class RunScreen(DeckScreen):
             for name in ("play", "take_up", "step", "step_ten", "buy", "sell", "hold",
                          "close_position", "ticket", "slower", "faster", "cancel"):  # fmt: skip
                 yield ActionButton(f"run.{name}", shown)
-            yield Static("", id="due", markup=False)
+            yield Static("", id="pace", markup=False)
 
     def on_mount(self) -> None:
         self.choose_panel(1)
@@ -132,20 +133,20 @@ class RunScreen(DeckScreen):
     def choose_panel(self, number: int) -> None:
         """Bring a panel to the front and give it the arrows."""
         self._chosen = number
-        if number > CHARTS:
+        if number > POSITIONS:
             self._chosen_list = number
         self._arrange_panels()
         self.query_one(f"#{PANELS[number - 1]}", Widget).focus()
 
     def _arrange_panels(self) -> None:
-        """Show the panels that the window has room for: all, the charts and a list, or one."""
+        """Show the panels there is room for: all, charts with positions and a list, or one."""
         mode = self._size_class
         for number, name in enumerate(PANELS, 1):
             chart = number <= CHARTS
             panel = self.query_one(f"#panel-{name}", Vertical)
             panel.display = (
                 mode == "all"
-                or (mode == "split" and (chart or number == self._chosen_list))
+                or (mode == "split" and (chart or number in (POSITIONS, self._chosen_list)))
                 or (mode == "one" and number == self._chosen)
             )
             panel.border_title = f"{number} {self._title(name)}"
@@ -153,7 +154,8 @@ class RunScreen(DeckScreen):
         self.query_one("#lists").display = mode != "one" or self._chosen > CHARTS
         tabs = self.query_one(PanelTabs)
         tabs.display = mode != "all"
-        tabs.chosen = {self._chosen} if mode == "one" else {1, 2, self._chosen_list}
+        shown = {1, 2, POSITIONS, self._chosen_list}
+        tabs.chosen = {self._chosen} if mode == "one" else shown
         tabs.refresh()
 
     def _title(self, name: str) -> str:
@@ -233,9 +235,12 @@ class RunScreen(DeckScreen):
             parts += [("  " + fmt.rate(self._rate), "$text-muted")]
             if view.eta is not None:
                 parts += [(f"  ETA {fmt.eta(view.eta)}", "$text-muted")]
+        elif record.driver == "manual" and detail.next_decision is not None:
+            parts += [(f"  decision {detail.next_decision} is yours", "$text-warning")]
         if detail.owner in ("elsewhere", "gone"):
             parts += [(f"  owner {detail.owner}", "$text-warning")]
         self.query_one("#run-head", Static).update(Content.assemble(*parts), layout=False)
+        roomy = not self.has_class("-narrow")
         gain = style_of(fmt.gain_role(record.total_return))
         line = Content.assemble(
             "equity ",
@@ -246,13 +251,12 @@ class RunScreen(DeckScreen):
             fmt.percent(record.max_drawdown),
             ("  cash ", "$text-muted"),
             fmt.money(record.cash, currency),
-            ("  fills ", "$text-muted"),
-            fmt.count(record.num_fills),
+            *((("  fills ", "$text-muted"), fmt.count(record.num_fills)) if roomy else ()),
         )
         self.query_one("#run-line", Static).update(line, layout=False)
         why = runs.why_it_ended(record)
         self._say_end(why if why and record.status != "completed" else None, look.role)
-        self._show_due()
+        self._show_pace()
         self.refresh_keys()
 
     def _at(self, detail: RunDetail) -> str:
@@ -260,20 +264,12 @@ class RunScreen(DeckScreen):
             return ""
         return fmt.stamp(int(detail.stamps[-1]), run_panels.zone_of(detail.record))
 
-    def _show_due(self) -> None:
-        detail = self._detail
-        due = self.query_one("#due", Static)
-        if detail is None or detail.record.status not in LIVE:
-            due.update("", layout=False)
-            return
-        if detail.record.driver == "manual" and detail.next_decision is not None:
-            text = Content.assemble(
-                ("your decision ", "$text-muted"), (str(detail.next_decision), "$text-warning bold")
-            )
-        else:
-            pace = "full speed" if self._speed is None else f"{self._speed:g} steps/s"
-            text = Content.styled(pace, "$text-muted")
-        due.update(text, layout=False)
+    def _show_pace(self) -> None:
+        record = self.record
+        text = ""
+        if record is not None and record.status in LIVE and record.driver != "manual":
+            text = "full speed" if self._speed is None else f"{self._speed:g} steps/s"
+        self.query_one("#pace", Static).update(Content.styled(text, "$text-muted"), layout=False)
 
     def _show_panels(self) -> None:
         detail = self._detail
@@ -386,7 +382,8 @@ class RunScreen(DeckScreen):
 
     # -- what works -----------------------------------------------------------------------------
 
-    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+    def allows(self, action: str) -> bool | None:
+        """Whether an action works on what is shown now."""
         found = keys.BY_ID.get(f"run.{action}")
         if found is None:
             return True
@@ -425,8 +422,8 @@ class RunScreen(DeckScreen):
         """Name the play button by what it would do, and show only the buttons that can work."""
         super().refresh_keys()
         record = self.record
-        for button in self.query(ActionButton):
-            button.display = self.check_action(button.act.method, ()) is not False
+        buttons = self.query(ActionButton)
+        self.query_one("#transport").display = any(button.display for button in buttons)
         play = self.query_one("#run-play", ActionButton)
         running = record is not None and record.status == "running"
         play.rename(self.deck.keys, "Pause" if running else "Play")
@@ -475,7 +472,7 @@ class RunScreen(DeckScreen):
         self._ask(
             "change the speed", "faster", partial(self.deck.gateway.set_speed, self.run_id, speed)
         )
-        self._show_due()
+        self._show_pace()
 
     def decide(self, title: str, name: str, decision: Decision) -> None:
         """Make the decision that is due."""
@@ -487,7 +484,8 @@ class RunScreen(DeckScreen):
 
     def action_hold(self) -> None:
         """Hold this step."""
-        self.decide("hold", "hold", HOLD)
+        # Not by number: holding three times in a row may outrun what the screen has seen.
+        self._ask("hold", "hold", partial(self.deck.gateway.step, self.run_id, 1))
 
     def action_close_position(self) -> None:
         """Sell all of the symbol shown."""
@@ -555,7 +553,7 @@ class RunScreen(DeckScreen):
                     "",
                     "What was decided and filled so far stays in the ledger.",
                 ],
-                "Cancel",
+                "Cancel the run",
             ),
             answered,
         )
@@ -630,7 +628,7 @@ class RunScreen(DeckScreen):
         name = event.widget.id
         if name in PANELS:
             self._chosen = PANELS.index(name) + 1
-            if self._chosen > CHARTS:
+            if self._chosen > POSITIONS:
                 self._chosen_list = self._chosen
 
     def leave(self) -> None:

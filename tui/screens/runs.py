@@ -47,6 +47,7 @@ class RunsScreen(DeckScreen):
         self._sorting = Sorting()
         self._filter = filters.Filter()
         self._tick: Tick | None = None
+        self._cache = runs_table.RowCache()
 
     def compose_deck(self) -> ComposeResult:
         shown = self.deck.keys
@@ -112,7 +113,7 @@ class RunsScreen(DeckScreen):
         currency = self.deck.settings.currency
         table = self.table
         table.set_empty(self._empty_text())
-        table.set_rows([runs_table.row(view, currency) for view in arranged])
+        table.set_rows(self._cache.rows(arranged, currency))
         self._show_header(len(arranged))
         self.refresh_keys()
         self._say_what_is_needed()
@@ -203,7 +204,8 @@ class RunsScreen(DeckScreen):
     def _chosen_in(self, statuses: frozenset[str]) -> list[str]:
         return [run.run_id for run in self._chosen() if run.record.status in statuses]
 
-    def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
+    def allows(self, action: str) -> bool | None:
+        """Whether an action works on what is shown now."""
         found = keys.BY_ID.get(f"runs.{action}")
         if found is None:
             return True
@@ -266,7 +268,7 @@ class RunsScreen(DeckScreen):
             ConfirmDialog(
                 question,
                 [*lines, "", "What was decided and filled so far stays in the ledger."],
-                "Cancel",
+                "Cancel the run" if count == 1 else "Cancel them",
             ),
             answered,
         )
@@ -311,7 +313,7 @@ class RunsScreen(DeckScreen):
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self.query_one("#filter", Input).focus()
+        self.set_focus(self.query_one("#filter", Input))
 
     @on(Input.Changed, "#filter")
     def _filter_typed(self, event: Input.Changed) -> None:

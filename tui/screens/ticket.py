@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -166,6 +166,13 @@ class TicketDialog(DeckDialog[Decision | None]):
             self.query_one("#ticket-size", Input).focus()
             return
         self.dismiss(Decision((order,)))
+
+    def on_key(self, event: events.Key) -> None:
+        # A size typed before the ticket was drawn belongs into its field.
+        if self.focused is None and event.character is not None and event.is_printable:
+            event.stop()
+            size = self.query_one("#ticket-size", Input)
+            size.insert_text_at_cursor(event.character)
 
     def action_close(self) -> None:
         """Leave without an order."""

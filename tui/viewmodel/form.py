@@ -62,46 +62,44 @@ def _option(name: str, label: str | None = None, text: str | None = None) -> Fie
     return Field(name, label or name, text or option.help.rstrip("."), default, choices)
 
 
-GROUPS: Final[tuple[Group, ...]] = (
-    Group(
-        "Bars",
-        (
-            _option("source", text="sample, synthetic[:k=v,…], csv:PATH, parquet:PATH"),
-            _option("symbols", text="such as AAPL,MSFT; empty: all the source has"),
-            _option("universe"),
-            _option("start", text="first date, such as 2005-01-03; empty: all"),
-            _option("end", text="last date, inclusive"),
-            _option("timeframe"),
-            _option("calendar"),
-            _option("actions", text="none, columns, or PATH of an actions file"),
-            _option("repair", text="drop bars that break a rule, and count them"),
-        ),
+BARS: Final = Group(
+    "Bars",
+    (
+        _option("source", text="sample, synthetic[:k=v,…], csv:PATH, parquet:PATH"),
+        _option("symbols", text="such as AAPL,MSFT; empty: all the source has"),
+        _option("universe"),
+        _option("start", text="first date, such as 2005-01-03; empty: all"),
+        _option("end", text="last date, inclusive"),
+        _option("timeframe"),
+        _option("calendar"),
+        _option("actions", text="none, columns, or PATH of an actions file"),
+        _option("repair", text="drop bars that break a rule, and count them"),
     ),
-    Group(
-        "Money",
-        (
-            _option("cash"),
-            _option("fill", text="where market orders fill"),
-            _option("costs"),
-            _option("slippage-bps", "slippage", "basis points; empty: the cost profile's"),
-            _option("commission-min", "commission", "least an order pays"),
-            _option("commission-per-share", "per share", "commission a share"),
-            _option("lot", text="smallest quantity that trades"),
-            _option("seed", text="of a strategy's own randomness"),
-        ),
+)
+MONEY: Final = Group(
+    "Money",
+    (
+        _option("cash"),
+        _option("fill", text="where market orders fill"),
+        _option("costs"),
+        _option("slippage-bps", "slippage", "basis points; empty: the cost profile's"),
+        _option("commission-min", "commission", "least an order pays"),
+        _option("commission-per-share", "per share", "commission a share"),
+        _option("lot", text="smallest quantity that trades"),
+        _option("seed", text="of a strategy's own randomness"),
     ),
-    Group(
-        "Pace",
-        (
-            _option("name", text="what to call the run"),
-            _option("speed", text="steps a second; empty: all it can"),
-            _option("paused", text="begin paused"),
-            _option("baselines", "baseline", "buy-and-hold beside it"),
-        ),
+)
+PACE: Final = Group(
+    "Pace",
+    (
+        _option("name", text="what to call the run"),
+        _option("speed", text="steps a second; empty: all it can"),
+        _option("paused", text="begin paused"),
+        _option("baselines", "baseline", "buy-and-hold beside it"),
     ),
 )
 FIELDS: Final[Mapping[str, Field]] = {
-    field.name: field for group in GROUPS for field in group.fields
+    field.name: field for group in (BARS, MONEY, PACE) for field in group.fields
 }
 
 

@@ -36,54 +36,46 @@ def curves(detail: RunDetail) -> Curves | None:
     return Curves(
         tuple(series),
         detail.stamps,
-        total_steps=detail.record.total_steps,
+        # A run by hand is near its beginning for long: an axis to the end would show a dot.
+        total_steps=None if detail.record.driver == "manual" else detail.record.total_steps,
         initial=detail.record.initial_cash,
     )
 
 
 def facts(detail: RunDetail, currency: str) -> tuple[Facts, ...]:
-    """The run in a few lines: state or end, positions, last decision."""
+    """The run in a few lines: why it ended, positions, last decision."""
     record = detail.record
-    look = fmt.status_look(record.status)
     ended = why_it_ended(record)
-    about = [Fact("run", record.run_id, "muted")]
+    groups = []
     if ended is not None:
-        about.append(Fact("ended", ended, look.role))
-    elif record.status == "interrupted":
-        about.append(Fact("left", f"at step {record.step_index}; R takes it up", look.role))
-    groups = [Facts("Run", tuple(about))]
+        look = fmt.status_look(record.status)
+        groups.append(Facts("Ended", (Fact(ended, "", look.role),)))
     groups.append(Facts("Positions", tuple(position_facts(detail.positions, currency))))
     if detail.decisions:
         last = detail.decisions[-1]
+        by = last.decision_source.replace("_", " ")
         groups.append(
-            Facts(
-                "Last decision",
-                (
-                    Fact(
-                        f"step {last.step_index}", decision_text(last), "text", last.decision_source
-                    ),
-                ),
-            )
+            Facts("Last decision", (Fact(f"step {last.step_index}, {by}", decision_text(last)),))
         )
+    groups.append(Facts("Run", (Fact("id", record.run_id, "muted"),)))
     return tuple(groups)
 
 
 def position_facts(positions: tuple[Position, ...], currency: str) -> list[Fact]:
-    """The largest holdings, a line each."""
+    """The largest holdings with what each has gained, a line each."""
     if not positions:
-        return [Fact("none", "all in cash", "muted")]
+        return [Fact("all in cash", "")]
     largest = sorted(positions, key=lambda held: -abs(held.market_value))[:MOST_POSITIONS]
     lines = [
         Fact(
-            held.symbol,
-            f"{fmt.quantity(held.quantity)} @ {fmt.price(held.avg_cost)}",
-            "text",
+            f"{held.symbol}  {fmt.quantity(held.quantity)} @ {fmt.price(held.avg_cost)}",
             fmt.signed_money(held.unrealized_pnl, currency),
+            fmt.gain_role(held.unrealized_pnl),
         )
         for held in largest
     ]
     if len(positions) > MOST_POSITIONS:
-        lines.append(Fact("…", f"{len(positions) - MOST_POSITIONS} more", "muted"))
+        lines.append(Fact(f"and {len(positions) - MOST_POSITIONS} more", ""))
     return lines
 
 

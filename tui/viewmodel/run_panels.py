@@ -33,11 +33,10 @@ ORDER_COLUMNS: Final = (
     Column("step", "Step", 6, align="right"),
     Column("symbol", "Symbol", 7),
     Column("side", "Side", 6),
-    Column("asked", "Asked", 10, align="right", priority=2),
-    Column("filled", "Filled", 9, align="right"),
-    Column("price", "Price", 9, align="right", priority=1, sortable=False),
-    Column("status", "Status", 18),
-    Column("reason", "Reason", 12, flexible=True),
+    Column("asked", "Asked", 10, align="right", priority=3),
+    Column("filled", "Filled", 8, align="right", priority=1),
+    Column("price", "Price", 9, align="right", priority=2, sortable=False),
+    Column("status", "Outcome", 19, flexible=True),
 )
 DECISION_COLUMNS: Final = (
     Column("step", "Step", 6, align="right"),
@@ -47,10 +46,11 @@ DECISION_COLUMNS: Final = (
 )
 
 
+SortKey = float | str | tuple[str, str]
 Sort = tuple[str, bool] | None
 """A column's key and whether the list falls; None leaves a list in its own order."""
 
-_POSITION_KEYS: Final[Mapping[str, Callable[[Position], float | str]]] = {
+_POSITION_KEYS: Final[Mapping[str, Callable[[Position], SortKey]]] = {
     "symbol": lambda held: held.symbol,
     "quantity": lambda held: held.quantity,
     "avg_cost": lambda held: held.avg_cost,
@@ -59,16 +59,15 @@ _POSITION_KEYS: Final[Mapping[str, Callable[[Position], float | str]]] = {
     "weight": lambda held: held.market_value,
     "gain": lambda held: held.unrealized_pnl,
 }
-_ORDER_KEYS: Final[Mapping[str, Callable[[OrderRecord], float | str]]] = {
+_ORDER_KEYS: Final[Mapping[str, Callable[[OrderRecord], SortKey]]] = {
     "step": lambda order: order.step_index,
     "symbol": lambda order: order.symbol,
     "side": lambda order: order.side or "",
     "asked": lambda order: order.requested_quantity or 0.0,
     "filled": lambda order: order.filled_quantity,
-    "status": lambda order: order.status,
-    "reason": lambda order: order.reason or "",
+    "status": lambda order: (order.status, order.reason or ""),
 }
-_DECISION_KEYS: Final[Mapping[str, Callable[[StepRecord], float | str]]] = {
+_DECISION_KEYS: Final[Mapping[str, Callable[[StepRecord], SortKey]]] = {
     "step": lambda row: row.step_index,
     "at": lambda row: row.step_index,
     "source": lambda row: row.decision_source,
@@ -77,7 +76,7 @@ _DECISION_KEYS: Final[Mapping[str, Callable[[StepRecord], float | str]]] = {
 
 
 def _ordered(
-    items: Iterable[ItemT], keys: Mapping[str, Callable[[ItemT], float | str]], sort: Sort
+    items: Iterable[ItemT], keys: Mapping[str, Callable[[ItemT], SortKey]], sort: Sort
 ) -> list[ItemT]:
     if sort is None or sort[0] not in keys:
         return list(items)
@@ -135,10 +134,18 @@ def _order_row(order: OrderRecord, price: float | None) -> Row:
             Cell(amount_text(order.requested_quantity, order.quantity_type), "muted"),
             Cell(fmt.quantity(order.filled_quantity) if order.filled_quantity else fmt.DASH),
             Cell(fmt.price(price)),
-            Cell(look.text, look.role),
-            Cell((order.reason or "").replace("_", " "), "attention"),
+            Cell(outcome(order), look.role),
         ),
     )
+
+
+def outcome(order: OrderRecord) -> str:
+    """What became of an order, and why: ``◐ partial: insufficient cash``."""
+    look = fmt.status_look(order.status)
+    if not order.reason:
+        return look.text
+    word = "partial" if order.status == "partially_filled" else look.word
+    return f"{look.glyph} {word}: {order.reason.replace('_', ' ')}"
 
 
 def decision_rows(detail: RunDetail, zone: tzinfo = UTC, sort: Sort = None) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from tui import format as fmt
@@ -22,8 +23,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("progress", "Progress", BAR_CELLS + 10, align="right"),
     Column("rate", "Steps/s", 7, align="right", priority=7),
     Column("eta", "ETA", 7, align="right", priority=8),
-    Column("equity", "Equity", 12, align="right", priority=3),
-    Column("return", "Return", 9, align="right"),
+    Column("equity", "Equity", 14, align="right", priority=3),
+    Column("return", "Return", 10, align="right"),
     Column("drawdown", "Max DD", 8, align="right", priority=5),
     Column("spark", "Curve", SPARK_CELLS, priority=2, sortable=False),
     Column("owner", "Owner", 9, priority=9),
@@ -39,6 +40,7 @@ def row(run: RunView, currency: str) -> Row:
     record = run.record
     look = fmt.status_look(record.status)
     # A moving run is what the eye should find; one that is over steps back.
+    moving = record.status == "running" and record.driver != "manual" and run.rate is not None
     quiet = "text" if record.status in ("running", "paused", "loading", "created") else "muted"
     return Row(
         record.run_id,
@@ -49,7 +51,7 @@ def row(run: RunView, currency: str) -> Row:
             Cell(record.driver, "muted"),
             Cell(run.symbols, quiet),
             Cell(progress_text(run), quiet),
-            Cell(fmt.rate(run.rate) if record.status == "running" else "", "muted"),
+            Cell(fmt.rate(run.rate) if moving else "", "muted"),
             Cell(fmt.eta(run.eta) if run.eta is not None else "", "muted"),
             Cell(fmt.money(record.equity, currency)),
             Cell(fmt.percent(record.total_return), fmt.gain_role(record.total_return)),
@@ -58,6 +60,42 @@ def row(run: RunView, currency: str) -> Row:
             Cell(_OWNER_WORDS.get(run.owner, run.owner), _OWNER_ROLES.get(run.owner, "muted")),
             Cell(fmt.age(run.age), "muted"),
         ),
+    )
+
+
+class RowCache:
+    """Rows made before: of a thousand runs a tick changes a few, and only those are made anew."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[tuple[object, ...], Row]] = {}
+
+    def rows(self, shown: Iterable[RunView], currency: str) -> list[Row]:
+        """The cells of each run, in the order given; what is not shown is forgotten."""
+        fresh: dict[str, tuple[tuple[object, ...], Row]] = {}
+        for run in shown:
+            made_of = _made_of(run)
+            known = self._rows.get(run.run_id)
+            if known is None or known[0] != made_of:
+                known = (made_of, row(run, currency))
+            fresh[run.run_id] = known
+        self._rows = fresh
+        return [made for _, made in fresh.values()]
+
+
+def _made_of(run: RunView) -> tuple[object, ...]:
+    """All that a row's cells depend on and that may change."""
+    record = run.record
+    return (
+        record.status,
+        record.step_index,
+        record.total_steps,
+        record.updated_at,
+        record.equity,
+        record.name,
+        run.owner,
+        run.rate,
+        run.spark,
+        fmt.age(run.age),
     )
 
 
