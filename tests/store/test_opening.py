@@ -114,7 +114,7 @@ def test_not_a_database(path: Path) -> None:
 def test_empty_file(path: Path) -> None:
     """An empty file is not taken for a new ledger: it may be one that lost everything."""
     path.touch()
-    refused(path, NotALedger, "empty")
+    refused(path, NotALedger, "runs.db is empty, which a ledger never is")
 
 
 def test_folder(path: Path) -> None:

@@ -298,6 +298,29 @@ def test_shared_by_threads(path: Path, ledger: Ledger) -> None:
         assert list(sizes) == [100 + n % 20 for n in range(400)]
 
 
+def test_one_threads_instant_is_not_anothers(ledger: Ledger) -> None:
+    """A thread that shares a reader waits for another's ``moment`` to end, and sees what is new."""
+    key = start(ledger)
+    began = threading.Barrier(3)
+    with ledger.reader() as reader, ThreadPoolExecutor(2) as pool:
+
+        def settled() -> int:
+            began.wait()
+            return reader.run("run-1").step_index
+
+        def drawn() -> int:
+            began.wait()
+            return reader.equity("run-1").steps.size
+
+        with reader.moment():
+            assert reader.run("run-1").step_index == 0
+            others = pool.submit(settled), pool.submit(drawn)
+            began.wait()
+            assert add(ledger, batch(key, 0, 7))
+            assert reader.equity("run-1").steps.size == 0
+        assert [other.result() for other in others] == [7, 7]
+
+
 def test_many_readers_start_at_once(path: Path, ledger: Ledger) -> None:
     """Thirty-two readers that open at the same time beside a writer all get through."""
     together = threading.Barrier(33)

@@ -390,6 +390,12 @@ def test_adopt(ledger: Ledger) -> None:
         assert kinds == ["running", "interrupted"]
 
 
+def test_adopt_knows_the_epoch(ledger: Ledger) -> None:
+    """An owner that was seen at an older epoch has been adopted and back since: too late."""
+    start(ledger, lease_epoch=3)
+    assert take(ledger, "run-1", old_owner="me") is None
+
+
 def test_adopt_of_nobodys_run(ledger: Ledger) -> None:
     """A run without an owner can be adopted too: NULL is an owner to be matched."""
     start(ledger, owner_instance=None)
