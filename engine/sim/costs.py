@@ -15,6 +15,7 @@ the last. To extend a table, add a row in order of dates.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from math import ceil
 from typing import Final, NamedTuple
 
@@ -88,10 +89,20 @@ def charges_commission(costs: Costs) -> bool:
     return bool(costs.commission_min or costs.commission_per_share or costs.commission_pct)
 
 
-def commission_due(costs: Costs, quantity: float, notional: float) -> float:
-    """Commission of an order that has filled so much in all (policy M2)."""
-    linear = costs.commission_per_share * quantity + costs.commission_pct * notional
-    return up_to_cent(max(costs.commission_min, linear))
+def commission_of(costs: Costs) -> Callable[[float, float], float]:
+    """The commission of an order that has filled so much in all, by quantity and notional (M2)."""
+    least, per_share, pct = (
+        costs.commission_min,
+        costs.commission_per_share,
+        costs.commission_pct,
+    )
+
+    def due(quantity: float, notional: float) -> float:
+        linear = per_share * quantity + pct * notional
+        # As `up_to_cent`, without the call: this is asked for every fill.
+        return ceil(100.0 * max(least, linear) - 1e-6) / 100.0
+
+    return due
 
 
 def notices(costs: Costs, first_date: str) -> tuple[str, ...]:

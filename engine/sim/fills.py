@@ -14,7 +14,7 @@ from engine.model import Fill, Rules
 from engine.sim.costs import (
     FeeRates,
     charges_commission,
-    commission_due,
+    commission_of,
     fee_rates,
     sale_fees,
 )
@@ -45,6 +45,7 @@ class FillModel:
         "_costs",
         "_divisor",
         "_down",
+        "_due",
         "_factor",
         "_fees_by_session",
         "_max_leverage",
@@ -66,6 +67,7 @@ class FillModel:
         self._factor, self._divisor = self.grid.factor, self.grid.divisor
         self._costs = costs
         self._commission = charges_commission(costs)
+        self._due = commission_of(costs)
         self._sells_pay_fees = costs.sec or costs.taf
         self._fees_by_session: tuple[FeeRates, ...] = tuple(
             fee_rates(costs, date) for date in panel.session_dates
@@ -135,7 +137,12 @@ class FillModel:
 
         quantity = lots * self._factor / self._divisor
         notional = quantity * price
-        commission = self._charge(quantity, notional, earlier) if self._commission else 0.0
+        if not self._commission:
+            commission = 0.0
+        elif earlier is None:
+            commission = self._due(quantity, notional)
+        else:
+            commission = self._charge(quantity, notional, earlier)
         cash = book.cash
         fees = 0.0
         if side > 0:
@@ -153,7 +160,7 @@ class FillModel:
                     cost = notional + commission
                 after_cash = cash - cost
             else:
-                if cost > cash + self._slack(cash, price):
+                if cost > cash and cost > cash + self._slack(cash, price):
                     lots = self._affordable(cash, price, lots, earlier)
                     reason = _INSUFFICIENT_CASH
                     if not lots:
@@ -231,9 +238,9 @@ class FillModel:
         if not self._commission:
             return 0.0
         if earlier is None:
-            return commission_due(self._costs, quantity, notional)
+            return self._due(quantity, notional)
         filled, traded, paid = earlier
-        due = commission_due(self._costs, filled + quantity, traded + notional)
+        due = self._due(filled + quantity, traded + notional)
         return max(due - paid, 0.0)
 
     def _slack(self, cash: float, price: float) -> float:

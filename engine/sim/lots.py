@@ -7,6 +7,7 @@ from typing import Final
 
 from engine.errors import InvalidOption
 
+LEAST_LOT: Final = 1e-12
 MOST_LOTS: Final = 10**18  # more than any cash can pay; keeps the arithmetic finite
 # A millionth of a lot is forgiven (O6); beyond some 10^10 lots a double cannot tell that much, and
 # two units in its last place are: 250 / 1e-9 comes out below 250 * 10^9.
@@ -19,15 +20,17 @@ class LotGrid:
 
     A lot that is one part in a whole number (1, 0.01, 1e-9) converts by that number, which a double
     holds exactly as it does not hold the lot. Raises ``InvalidOption`` for a lot that is no number
-    above zero.
+    from ``LEAST_LOT`` on.
     """
 
     __slots__ = ("divisor", "factor", "lot")
 
     def __init__(self, lot: float) -> None:
-        if not 0.0 < lot < float("inf"):
+        if not LEAST_LOT <= lot < float("inf"):
             raise InvalidOption(
-                f"lot {lot} is no size of a lot", field="lot", remedy="give a number above zero"
+                f"lot {lot} is no size of a lot",
+                field="lot",
+                remedy=f"give a number of shares from {LEAST_LOT:g} on",
             )
         self.lot = float(lot)
         parts = round(1.0 / lot) if lot <= 1.0 else 0

@@ -119,8 +119,9 @@ class Ticket:
         """Its record as it stands."""
         if self.closed_step is not None:
             status = closing_status(self.reason, self.filled_lots > 0)
-        else:
-            status = "pending" if self.order_type == "market" else "resting"
+        else:  # a market order that has not met a bar is pending; all else alive rests
+            met = self.order_type != "market" or self.filled_lots
+            status = "resting" if met else "pending"
         return OrderRecord(
             self.order_id,
             self.step,

@@ -58,7 +58,11 @@ def panel_of(
     return Panel(
         tuple(bars),
         np.array(stamps, dtype=np.int64),
-        *cells,
+        cells[0],
+        cells[1],
+        cells[2],
+        cells[3],
+        cells[4],
         sessions=np.array([dates.index(date_of(stamp)) for stamp in stamps], dtype=np.int32),
         session_dates=tuple(dates),
         timeframe="1Day" if daily else "1Hour",
@@ -74,7 +78,8 @@ def flat_bars(*prices: float | None, volume: float = 1e6) -> Bars:
 
 def rules_of(**fields: Any) -> Rules:
     """Rules without costs, 1,000 in cash and whole shares, except as given."""
-    return Rules(**({"cash": 1000.0, "lot": 1.0, "costs": NO_COSTS} | fields))
+    defaults: dict[str, Any] = {"cash": 1000.0, "lot": 1.0, "costs": NO_COSTS}
+    return Rules(**(defaults | fields))
 
 
 def run_steps(

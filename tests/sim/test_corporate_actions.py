@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.model import CorporateAction, Decision, Order, Rules
+from engine.sim.simulation import Simulation
 from tests.sim.builders import Bars, flat_bars, panel_of, play, rules_of
 
 A, B = "AAPL", "MSFT"
@@ -154,8 +155,6 @@ def test_dividend_before_its_split_has_a_bar_is_per_new_share() -> None:
 
 def test_close_fills_see_actions_first() -> None:
     """With close fills the decision of a bar knows of that bar's split."""
-    from engine.sim.simulation import Simulation
-
     panel = panel_of({A: flat_bars(10, 5, 5)}, daily=True, actions=[split("2026-03-03", 2.0)])
     rules: Rules = rules_of(fill="close")
     simulation = Simulation(panel, rules)

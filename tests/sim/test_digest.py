@@ -51,25 +51,25 @@ def changes(whole: StepResult) -> list[StepResult]:
     changed: list[StepResult] = []
     for name in ("fills", "cash_flows"):
         first, *others = getattr(whole, name)
-        changed += [
-            replace(whole, **{name: (first._replace(**{field: elsewhere(value)}), *others)})
-            for field, value in first._asdict().items()
-        ]
+        for field, value in first._asdict().items():
+            kept: Any = {name: (first._replace(**{field: elsewhere(value)}), *others)}
+            changed.append(replace(whole, **kept))
     (grid, record), *rest = whole.orders
     numbers = {"quantity", "limit_price", "stop_price", "closed_step"}
     for field, value in record._asdict().items():
-        other = 1.5 if value is None and field in numbers else elsewhere(value)
-        changed.append(replace(whole, orders=((grid, record._replace(**{field: other})), *rest)))
+        other: Any = 1.5 if value is None and field in numbers else elsewhere(value)
+        change: dict[str, Any] = {field: other}
+        changed.append(replace(whole, orders=((grid, record._replace(**change)), *rest)))
     (step, made), *later = whole.decisions
-    for other_made in (
+    others_made = (
         made._replace(confidence=0.6),
         made._replace(cancels=("y",)),
         made._replace(orders=(made.orders[0]._replace(quantity=6.0),)),
         made._replace(orders=(made.orders[0]._replace(tag=None),)),
         made._replace(orders=(), targets=(Target(A, 0.5),)),
         made._replace(orders=(), targets=(Target(A, None, 0.5),)),
-    ):
-        changed.append(replace(whole, decisions=((step, other_made), *later)))
+    )
+    changed += [replace(whole, decisions=((step, other), *later)) for other in others_made]
     equity = np.array(whole.equity)
     equity[-1] = np.nextafter(equity[-1], 0)
     changed.append(replace(whole, equity=equity))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.model import Costs, Decision, Fill, Order, OrderRecord, Target
@@ -333,8 +334,6 @@ def test_fractional_resting_order_must_be_day() -> None:
 
 def test_numbers_of_any_kind_are_numbers() -> None:
     """Integers and numpy numbers count as what they are, and are logged as plain floats."""
-    import numpy as np
-
     panel = panel_of({A: flat_bars(10, 10, 10)})
     decision = Decision(
         (Order.buy(A, np.int64(3), tag="a"), Order.buy(np.str_(A), np.float32(2), tag="b"))  # type: ignore[arg-type]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.model import CorporateAction, Costs, Decision, Fill, Order, OrderRecord, Target
+from engine.sim.reasons import Reason
+from engine.sim.simulation import Simulation
 from tests.sim.builders import (
     DAY,
     HOUR,
@@ -410,3 +412,34 @@ def test_resting_orders_meet_the_next_bar_with_close_fills() -> None:
     state, result = play(panel, rules_of(fill="close", costs=NO_COSTS), decisions)
     assert traded(result.fills) == [(1, "buy", 10.0, 95), (1, "sell", 10.0, 90)]
     assert state.cash == 950
+
+
+def test_status_of_orders_that_are_alive() -> None:
+    """A market order without a bar is pending; a priced one, or what a cap left, rests (O2)."""
+    panel = panel_of(
+        {A: flat_bars(10, None, 10, 10, 10, volume=100), B: flat_bars(10, 10, 10, 10, 10)}
+    )
+    orders = (
+        Order.buy(A, 15, time_in_force="gtc", tag="m"),
+        Order.buy(A, 1, limit=5, time_in_force="gtc", tag="l"),
+    )
+    _, result = play(panel, rules_of(participation=0.1), {0: Decision(orders)})
+    seen = [(step, record.tag, record.status) for step, record in result.orders]
+    assert seen == [
+        (1, "m", "pending"),
+        (1, "l", "resting"),
+        (2, "m", "resting"),
+        (3, "m", "filled"),
+        (5, "l", "expired"),
+    ]
+
+
+def test_closing_a_run_from_outside() -> None:
+    """A run that is stopped leaves one terminal record for each order that was open (O2)."""
+    simulation = Simulation(panel_of({A: [FLAT] * 4}), rules_of())
+    state, _ = simulation.start(simulation.initial())
+    order = Order.buy(A, 1, limit=5, time_in_force="gtc", tag="x")
+    state, _ = simulation.step(state, Decision((order,)))
+    result = simulation.close(state, Reason.RUN_ENDED)
+    assert outcome(records_of(result)["x"]) == ("cancelled", "run_ended", 0)
+    assert result.rows == 0
