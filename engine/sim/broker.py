@@ -339,11 +339,13 @@ class Broker:
         """Cash, holdings at the open (the last close where there is none), receivables (O7)."""
         row = step * self.width
         total = book.cash
+        opens, lots = self.opens, book.lots
+        factor, divisor = self.grid.factor, self.grid.divisor
         for column in book.held:
-            price = self.opens[row + column]
+            price = opens[row + column]
             if price != price:
                 price = self.marks[row - self.width + column]
-            total += self.grid.quantity(book.lots[column]) * price
+            total += lots[column] * factor / divisor * price
         return total + book.receivable() if book.receivables else total
 
     def _size_markets(

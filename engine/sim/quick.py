@@ -180,10 +180,10 @@ def _legs(
             continue
         # As `LotGrid.toward_zero`, without the calls.
         wanted = weight * equity / price * divisor / factor
+        size = abs(wanted) * FORGIVEN_OF_ALL + FORGIVEN
+        lots = floor(size) if size < MOST_LOTS else MOST_LOTS
         if wanted < 0.0:
-            lots = -floor(min(-wanted * FORGIVEN_OF_ALL + FORGIVEN, MOST_LOTS))
-        else:
-            lots = floor(min(wanted * FORGIVEN_OF_ALL + FORGIVEN, MOST_LOTS))
+            lots = -lots
         lots -= holdings[column]
         if lots > 0:
             legs.append((column, 1, lots, price, symbol, "target_weight", weight, tag, None))

@@ -262,7 +262,6 @@ class _Batch:
             log.decisions.append((decided, decision))
         self.decided = decided + 1
         self._settle_row(step)
-        self._end_if_ruined(step)
 
     def _make_in_full(self, decision: Decision, decided: int, step: int, last: bool) -> None:
         sim, broker, book, log = self._sim, self._broker, self.book, self._log
@@ -287,7 +286,6 @@ class _Batch:
             log.decisions.append((decided, decision))
         if not (last and sim._lead):
             self._settle_row(step)
-            self._end_if_ruined(step)
         if last and self.ended is None:
             if sim._lead:
                 tickets += taken
@@ -317,14 +315,18 @@ class _Batch:
         if self._acts(0):
             self._broker.apply_actions(self.book, self.tickets, 0, self._log)
         self._settle_row(0)
-        self._end_if_ruined(0)
 
     def _settle_row(self, step: int) -> None:
+        """Write the row of a grid point that is settled; equity at or below zero is ruin (O5)."""
         at = step - self._first
         book, sim = self.book, self._sim
-        self._equity[at] = book.equity(sim._grid, sim._marks, step * sim._width)
+        equity = book.equity(sim._grid, sim._marks, step * sim._width)
+        self._equity[at] = equity
         self._cash[at] = book.cash
         self.settled = step + 1
+        if equity <= 0.0:
+            close_all(self.tickets, Reason.RUIN, step)
+            self.ended = "ruin"
 
     def _settle_quiet(self, count: int) -> None:
         """Settle so many held steps: the same sums as ``Book.equity``, a row or many at a time."""
@@ -344,11 +346,6 @@ class _Batch:
             self._cash[rows] = book.cash
             self.settled = stop
         self.decided += count
-
-    def _end_if_ruined(self, step: int) -> None:
-        if self._equity[step - self._first] <= 0.0:
-            close_all(self.tickets, Reason.RUIN, step)
-            self.ended = "ruin"
 
     def finish(self) -> tuple[State, StepResult]:
         """The state after the batch, and what it did."""
