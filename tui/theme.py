@@ -7,7 +7,7 @@ of a meaning: a glyph, a sign or a word stands with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual.theme import Theme
 
@@ -111,7 +111,7 @@ LIGHT: Final = Theme(
 THEMES: Final = (DARK, LIGHT)
 
 
-def register(app: App[object], name: str | None = None) -> None:
+def register(app: App[Any], name: str | None = None) -> None:
     """Make both themes known to the app; with ``name`` (any theme the app knows) use that one."""
     for theme in THEMES:
         app.register_theme(theme)

@@ -21,6 +21,7 @@ from tui.widgets.scale import (
     Stamps,
     span_of,
     step_labels,
+    tag_text,
     tick_text,
     time_labels,
     value_ticks,
@@ -145,8 +146,10 @@ def draw_curves(
     span = _value_span(drawn, curves.initial)
     ticks, step = value_ticks(span, max(2, height // 4))
     largest = max(abs(span.low), abs(span.high))
-    # The last value's tag takes one digit more than the ticks.
-    label_width = max([len(tick_text(value, step, largest)) for value in ticks] + [6]) + 1
+    last = value_at(drawn[0], curves.settled)
+    tag = "" if last is None else tag_text(last, largest)
+    label_width = max(len(text) for text in [*(tick_text(v, step, largest) for v in ticks), tag])
+    label_width = max(label_width, len("-99.9%")) + 1
     frame = frame_of(width, height, label_width, drawdown=drawdown)
     _draw_rules(grid, frame, span, ticks, step, largest, curves.initial, ascii=ascii)
     for one in reversed(drawn):
@@ -154,11 +157,9 @@ def draw_curves(
     if frame.drawdown and curves.drawdown_of is not None:
         _draw_drawdown(grid, frame, curves.series[curves.drawdown_of], curves, ascii=ascii)
     _draw_time_axis(grid, frame, curves, ascii=ascii)
-    last = value_at(drawn[0], curves.settled)
     if last is not None:
         row = frame.top + span.row(last, frame.rows)
-        text = f" {tick_text(last, step / 10, largest)} "
-        grid.put(frame.columns, row, text.ljust(label_width + 1), drawn[0].role, "tag")
+        grid.put(frame.columns, row, f" {tag}".ljust(label_width + 1), drawn[0].role, "tag")
     if cursor is not None:
         _draw_cursor(grid, frame, column_of_step(cursor, frame.columns, curves.steps), ascii=ascii)
     _draw_legend(grid, drawn, curves, cursor, ascii=ascii)

@@ -14,7 +14,7 @@ from tui.safe import cells, cut, fit, safe_line
 from tui.widgets.roles import COMPONENTS, Span, Styles, role_css
 
 WIDEST_VALUE: Final = 16  # longer ones are words: they run on to the right instead
-WIDEST_NOTE: Final = 40
+WIDEST_NOTE: Final = 48
 GAP: Final = 2
 
 
@@ -95,8 +95,18 @@ def _block(group: Facts, widths: _Widths, width: int) -> list[list[Span]]:
             rest = room - widths.value
             if rest > 0:
                 spans.append(Span(fit(" " * GAP + note, rest), "muted"))
-        lines.append(spans)
+        lines.append(_crop(spans, width))
     return lines
+
+
+def _crop(spans: Sequence[Span], width: int) -> list[Span]:
+    """The spans in at most ``width`` cells."""
+    kept = []
+    for span in spans:
+        text = cut(span.text, width)
+        width -= cells(text)
+        kept.append(span._replace(text=text))
+    return kept
 
 
 def _side_by_side(
@@ -138,6 +148,7 @@ class FactsPanel(ScrollView, can_focus=True):
     color: $foreground;
     overflow-x: hidden;
     overflow-y: auto;
+    scrollbar-gutter: stable;
     scrollbar-size-vertical: 1;
 """,
     )

@@ -216,7 +216,7 @@ def draw_price(
     _draw_last(grid, frame, span, view, last)
     if cursor is not None:
         _draw_cursor(grid, frame, window, cursor, ascii=ascii)
-    _draw_header(grid, view, cursor, window)
+    _draw_header(grid, view, cursor, window, ascii=ascii)
     return Picture(grid, columns, window)
 
 
@@ -457,7 +457,14 @@ def _draw_cursor(
             grid.put(column, row, "|" if ascii else "│", "muted")
 
 
-def _draw_header(grid: Grid, view: PriceView, cursor: int | None, window: Window) -> None:
+def _draw_header(
+    grid: Grid,
+    view: PriceView,
+    cursor: int | None,
+    window: Window,
+    *,
+    ascii: bool,  # noqa: A002
+) -> None:
     """Symbol, close and change, the bar's prices, what was filled; at the right the moment."""
     step = len(view.close) - 1 if cursor is None else min(cursor, len(view.close) - 1)
     close = float(view.close[step])
@@ -473,7 +480,8 @@ def _draw_header(grid: Grid, view: PriceView, cursor: int | None, window: Window
     for fill in view.fills if cursor is not None else ():
         if fill.step_index == step:
             look = show.status_look(fill.side)
-            text = f"{look.text} {show.quantity(fill.quantity)} @ {show.price(fill.price)}  "
+            words = look.word if ascii else look.text
+            text = f"{words} {show.quantity(fill.quantity)} @ {show.price(fill.price)}  "
             parts.append((text, look.role))
     if window.size > 1:
         parts.append((f"{window.size} bars a column", "muted"))

@@ -85,6 +85,12 @@ def tick_text(value: float, step: float, largest: float) -> str:
     return text.removeprefix("-") if float(f"{value / scale:.{decimals}f}") == 0 else text
 
 
+def tag_text(value: float, largest: float) -> str:
+    """A single value on the same axis, with two decimals of its unit."""
+    scale = next((scale for start, scale, _ in _UNITS if largest >= start), 1.0)
+    return tick_text(value, scale / 100, largest)
+
+
 class Label(NamedTuple):
     """Text under a column of a chart."""
 

@@ -6,25 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tui.widgets.kit import bars
 from tui.widgets.candles import Merged, candle_cells, merge
-from tui.widgets.scale import Floats, Span
+from tui.widgets.scale import Span
 
 NAN = np.nan
-
-
-def bars(count: int, seed: int = 0, gaps: bool = False) -> tuple[Floats, ...]:
-    """Open, high, low, close and volume of a random walk, some bars missing if ``gaps``."""
-    rng = np.random.default_rng(seed)
-    close = 100 + np.cumsum(rng.normal(0, 1, count))
-    open_ = np.r_[100.0, close[:-1]]
-    high = np.maximum(open_, close) + rng.random(count)
-    low = np.minimum(open_, close) - rng.random(count)
-    volume = rng.integers(0, 1000, count).astype(float)
-    if gaps:
-        missing = rng.random(count) < 0.4
-        for values in (open_, high, low, close, volume):
-            values[missing] = NAN
-    return open_, high, low, close, volume
 
 
 @given(st.integers(1, 120), st.integers(1, 15), st.integers(0, 99), st.booleans(), st.data())
@@ -65,8 +51,8 @@ def test_a_new_bar_leaves_the_old_columns_alone() -> None:
 def one(open_: float, high: float, low: float, close: float) -> Merged:
     """A single candle."""
     place = np.array([0])
-    values = [np.array([value]) for value in (open_, high, low, close)]
-    return Merged(place, place, *values, np.array([1.0]))
+    prices = np.array([[open_], [high], [low], [close]])
+    return Merged(place, place, prices[0], prices[1], prices[2], prices[3], np.array([1.0]))
 
 
 def drawn(bar: Merged, *, ascii_only: bool = False) -> str:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.tui.widgets.kit import curves
 from tui.widgets.curve_sheet import (
     Curves,
     Series,
@@ -17,30 +18,18 @@ from tui.widgets.curve_sheet import (
     value_at,
 )
 
-HOUR = 3_600_000_000
-START = 1_735_828_200_000_000  # 2025-01-02T14:30:00Z
 
-
-def curves(count: int = 300, total: int | None = None, seed: int = 1) -> Curves:
-    """An equity of ``count`` steps and its baseline."""
-    rng = np.random.default_rng(seed)
-    equity = 100_000 * np.exp(np.cumsum(rng.normal(0, 0.004, count)))
-    baseline = 100_000 * np.exp(np.cumsum(rng.normal(0, 0.003, count)))
-    steps = np.arange(count)
-    return Curves(
-        (
-            Series("equity", steps, equity),
-            Series("buy and hold", steps, baseline, "baseline", dotted=True),
-        ),
-        START + HOUR * steps.astype(np.int64),
-        total,
-        100_000.0,
-    )
-
-
-def text_of(what: Curves, width: int, height: int, **options: object) -> str:
+def text_of(
+    what: Curves,
+    width: int,
+    height: int,
+    *,
+    cursor: int | None = None,
+    ascii_only: bool = False,
+    drawdown: bool = True,
+) -> str:
     """The drawn chart as text."""
-    picture = draw_curves(what, width, height, **options)  # type: ignore[arg-type]
+    picture = draw_curves(what, width, height, cursor=cursor, ascii=ascii_only, drawdown=drawdown)
     assert picture is not None
     return picture.grid.text()
 
@@ -120,7 +109,7 @@ def test_the_baseline_is_told_without_colour() -> None:
         np.empty(0, np.int64),
         drawdown_of=None,
     )
-    text = text_of(what, 80, 20, ascii=True)
+    text = text_of(what, 80, 20, ascii_only=True)
     assert "*" * 40 in text
     braille = text_of(what, 80, 20)
     whole, broken = [

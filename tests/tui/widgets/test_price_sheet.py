@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.model import Fill, OrderRecord
 from engine.sim.panel import Panel
-from tests.tui.widgets.test_candles import bars
+from tests.tui.widgets.kit import HOUR, START, bars, fill, order, view
 from tui.widgets.price_sheet import PriceView, draw_price, window_of
 
-HOUR = 3_600_000_000
-START = 1_735_828_200_000_000  # 2025-01-02T14:30:00Z
 
-
-def fill(step: int, side: str, price: float) -> Fill:
-    """A fill of ten shares."""
-    return Fill(1, f"{step}-0", step, START, "AAPL", side, 10, price, price, 0, 0, 0, 0, 10, price)
-
-
-def order(limit: float | None, stop: float | None, status: str = "resting") -> OrderRecord:
-    """An order to sell ten shares."""
-    kind = "limit" if stop is None else "stop"
-    return OrderRecord(
-        "1-0", 1, "AAPL", "sell", kind, "shares", 10, 10, limit, stop, "gtc", None, None,
-        status, None, 0, None,
-    )  # fmt: skip
-
-
-def view(count: int = 60, *, gaps: bool = False, **more: object) -> PriceView:
-    """A random walk of hourly bars."""
-    stamps = START + HOUR * np.arange(count, dtype=np.int64)
-    return PriceView("AAPL", stamps, *bars(count, 3, gaps), **more)  # type: ignore[arg-type]
-
-
-def text_of(what: PriceView, width: int, height: int, **options: object) -> str:
+def text_of(
+    what: PriceView,
+    width: int,
+    height: int,
+    *,
+    cursor: int | None = None,
+    shown: int | None = None,
+    ascii_only: bool = False,
+) -> str:
     """The drawn chart as text."""
-    picture = draw_price(what, width, height, **options)  # type: ignore[arg-type]
+    picture = draw_price(what, width, height, cursor=cursor, bars=shown, ascii=ascii_only)
     assert picture is not None
     return picture.grid.text()
 
@@ -87,7 +73,7 @@ def test_windows_fit_and_hold_their_cursor(
     window = window_of(count, columns, bars=shown, cursor=cursor, total=total)
     assert 0 <= window.start < window.stop <= count
     assert (np.diff(window.columns) > 0).all()
-    assert 0 <= window.columns[0]
+    assert window.columns[0] >= 0
     assert window.columns[-1] < columns
     if cursor is not None:
         assert window.column_of(cursor) is not None
@@ -104,7 +90,11 @@ def test_only_settled_bars_are_in_a_view() -> None:
     panel = Panel(
         ("MSFT", "AAPL"),
         stamps,
-        *arrays,
+        arrays[0],
+        arrays[1],
+        arrays[2],
+        arrays[3],
+        arrays[4],
         sessions=np.zeros(count, np.int32),
         session_dates=("2025-01-02",),
         timeframe="1Hour",
@@ -118,7 +108,7 @@ def test_only_settled_bars_are_in_a_view() -> None:
     orders = (order(None, 95.0), order(None, 96.0, "filled"))
     shown = PriceView.of(panel, "AAPL", 12, fills, orders)
     assert len(shown.close) == len(shown.stamps) == len(shown.volume) == 12
-    assert shown.close[-1] == one[3][11] * 2
+    assert shown.close[-1] == one.close[11] * 2
     assert [one_fill.step_index for one_fill in shown.fills] == [2]
     assert [one_order.stop_price for one_order in shown.orders] == [95.0]
 
@@ -127,7 +117,7 @@ def test_no_bar_no_chart() -> None:
     """A symbol that has not traded yet has nothing to draw."""
     what = view(5)
     empty = np.full(5, np.nan)
-    assert draw_price(PriceView("X", what.stamps, *[empty] * 5), 80, 24) is None
+    assert draw_price(replace(what, close=empty), 80, 24) is None
 
 
 def test_fills_are_marked_by_shape() -> None:
@@ -141,13 +131,13 @@ def test_fills_are_marked_by_shape() -> None:
     assert any(
         lines[y][column : column + 1] in tuple("╷╵│╻╹┃║╽╿") for y in range(max(1, row - 2), row)
     )
-    ascii_text = text_of(what, 100, 30, ascii=True)
+    ascii_text = text_of(what, 100, 30, ascii_only=True)
     assert "^" in ascii_text
     assert any("v" in line[:90] for line in ascii_text.splitlines()[1:-1])
 
 
 def test_resting_orders_and_cost_are_lines_with_words() -> None:
-    """Each price an order rests at has a line that says what it is; far ones are named at the edge."""
+    """Each price an order rests at has a line with words; far ones are named at the edge."""
     low = float(view(60).low.min())
     what = view(60, orders=(order(None, low), order(9_999.0, None)), avg_cost=low + 1)
     text = text_of(what, 120, 36)
@@ -169,7 +159,7 @@ def test_the_header_is_of_the_cursors_bar() -> None:
 def test_many_bars_share_a_column() -> None:
     """What is merged says so."""
     assert "10 bars a column" in text_of(view(1000), 120, 36).splitlines()[0]
-    assert "bars a column" not in text_of(view(1000), 120, 36, bars=50).splitlines()[0]
+    assert "bars a column" not in text_of(view(1000), 120, 36, shown=50).splitlines()[0]
 
 
 def test_a_click_finds_the_bar() -> None:
