@@ -215,6 +215,20 @@ def test_snapshot_takes_the_last_close_where_there_is_no_open() -> None:
     assert result.fills[-1].quantity == 62
 
 
+@pytest.mark.parametrize(
+    ("weight", "cash", "price", "lots"),
+    [(0.7, 99.9, 0.7, 99_900_000_000), (0.15, 1234.5, 0.1, 1_851_750_000_000)],
+)
+def test_rounding_of_a_product_costs_no_lot(
+    weight: float, cash: float, price: float, lots: int
+) -> None:
+    """A size that is a whole number of fine lots but for its last bit is that number (O6)."""
+    panel = panel_of({A: flat_bars(price, price, price)})
+    decisions = {0: Decision((), (Target(A, weight),))}
+    state, _ = play(panel, rules_of(cash=cash, lot=1e-9), decisions)
+    assert state.lots == (lots,)
+
+
 def test_target_reached_trades_nothing() -> None:
     """A target whose floored quantity is held is cancelled, already_at_target (O7)."""
     panel = panel_of({A: flat_bars(30, 30, 30, 30)})

@@ -140,6 +140,18 @@ def test_stop_that_cannot_pay_leaves_the_limit() -> None:
     assert outcome(records_of(result)["stop"]) == ("rejected", "insufficient_cash", 0)
 
 
+def test_stop_that_waits_for_an_entry_does_not_go_first() -> None:
+    """A stop leg with nothing to sell waits; the other leg, a buy that the bar reaches, fills."""
+    panel = panel_of({A: [FLAT, (100, 101, 89, 100), FLAT]})
+    orders = (
+        Order.buy(A, 1, limit=95, oco_group="g", tag="limit"),
+        Order.sell(A, 1, stop=90, oco_group="g", tag="stop"),
+    )
+    _, result = play(panel, rules_of(), {0: Decision(orders)})
+    assert traded(result.fills) == [(1, "buy", 1.0, 95)]
+    assert outcome(records_of(result)["stop"]) == ("cancelled", "oco_cancelled", 0)
+
+
 BRACKET = (
     Order.buy(A, 5, limit=95, tag="entry"),
     Order.sell(A, 5, limit=105, oco_group="g", tag="take"),
