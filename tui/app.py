@@ -103,10 +103,13 @@ class StepdeckApp(App[None]):
 
     # -- life -----------------------------------------------------------------------------------
 
-    def on_mount(self) -> None:
+    def get_default_screen(self) -> DeckScreen:
+        """The runs of the ledger are home."""
         from tui.screens.runs import RunsScreen
 
-        self.push_screen(RunsScreen())
+        return RunsScreen()
+
+    def on_mount(self) -> None:
         if self._first_run is not None:
             self.open_run(self._first_run)
         self.poller.start()
@@ -132,12 +135,19 @@ class StepdeckApp(App[None]):
 
     # -- what threads say -----------------------------------------------------------------------
 
-    def _deck_screens(self) -> Iterable[DeckScreen]:
-        return [screen for screen in self.screen_stack if isinstance(screen, DeckScreen)]
+    def _deck_screens(self) -> list[DeckScreen]:
+        """The screens that stand, the one in sight last; one still being built looks by itself."""
+        if not self.is_running:
+            return []
+        return [
+            screen
+            for screen in self.screen_stack
+            if isinstance(screen, DeckScreen) and screen.is_mounted
+        ]
 
     def on_polled(self, message: Polled) -> None:
         self.tick = message.tick
-        screens = list(self._deck_screens())
+        screens = self._deck_screens()
         if screens:
             # What lies beneath catches up when it comes to light.
             screens[-1].show_tick(message.tick)

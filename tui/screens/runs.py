@@ -73,7 +73,9 @@ class RunsScreen(DeckScreen):
                 yield CurveChart(
                     empty="The equity curve of the highlighted run", id="preview-curve"
                 )
-            yield FactsPanel(empty="", id="preview-facts")
+            with Vertical(id="preview-side"):
+                yield Static("", id="preview-ended", markup=False)
+                yield FactsPanel(empty="", id="preview-facts")
 
     # -- the ledger -----------------------------------------------------------------------------
 
@@ -161,14 +163,20 @@ class RunsScreen(DeckScreen):
         tick, key = self._tick, self.table.cursor_key
         chart = self.query_one("#preview-curve", CurveChart)
         facts = self.query_one("#preview-facts", FactsPanel)
+        ended = self.query_one("#preview-ended", Static)
         detail = tick.detail if tick is not None else None
         if detail is None or detail.record.run_id != key:
             if key is None:
                 chart.show(None)
                 facts.show(())
+                ended.display = False
             return
         chart.show(preview.curves(detail))
         facts.show(preview.facts(detail, self.deck.settings.currency))
+        why = runs.why_it_ended(detail.record)
+        role = fmt.status_look(detail.record.status).role
+        ended.display = why is not None
+        ended.update(Content.styled(safe_line(why or ""), style_of(role)))
 
     # -- the list -------------------------------------------------------------------------------
 

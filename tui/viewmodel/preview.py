@@ -10,7 +10,6 @@ import numpy as np
 from engine.codec import loads
 from engine.model import OrderRecord, Position
 from tui import format as fmt
-from tui.viewmodel.runs import why_it_ended
 from tui.widgets.curve import Curves, Series
 from tui.widgets.facts import Fact, Facts
 
@@ -43,14 +42,9 @@ def curves(detail: RunDetail) -> Curves | None:
 
 
 def facts(detail: RunDetail, currency: str) -> tuple[Facts, ...]:
-    """The run in a few lines: why it ended, positions, last decision."""
+    """The run in a few lines: positions, last decision, id."""
     record = detail.record
-    ended = why_it_ended(record)
-    groups = []
-    if ended is not None:
-        look = fmt.status_look(record.status)
-        groups.append(Facts("Ended", (Fact(ended, "", look.role),)))
-    groups.append(Facts("Positions", tuple(position_facts(detail.positions, currency))))
+    groups = [Facts("Positions", tuple(position_facts(detail.positions, currency)))]
     if detail.decisions:
         last = detail.decisions[-1]
         by = last.decision_source.replace("_", " ")
