@@ -75,6 +75,7 @@ def test_arrays_of_the_caller_are_copied_unless_sealed() -> None:
         (1.0, 2.99, 2),
         (1e-9, 250.0, 250_000_000_000),  # 250 / 1e-9 is a little less in doubles
         (1e-9, 0.1 + 0.2, 300_000_000),
+        (1e-9, 0.7 * 99.9 / 0.7, 99_900_000_000),  # its last bit is one too low
         (0.01, 0.07, 7),
         (100.0, 1050.0, 10),
         (0.3, 0.9, 3),
