@@ -129,11 +129,12 @@ class Gateway:
             Reader.open(path).close()
             return cls(path, None, None, None)
         # Loaded here, so that watching a ledger needs no engine.
-        from engine.drivers.host import Host
+        from engine.drivers.host import Host, tune_interpreter
         from engine.runs.clock import SystemClock
         from engine.runs.recovery import recover
         from engine.runs.service import RunService
 
+        tune_interpreter()
         limits = limits or Limits()
         ledger = Ledger.open(path)
         try:

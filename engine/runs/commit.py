@@ -10,8 +10,6 @@ from collections.abc import Collection, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-import numpy as np
-
 from engine import codec
 from engine.errors import LeaseLost
 from engine.model import Decision
@@ -19,6 +17,7 @@ from engine.runs.clock import Clock, wall_text
 from engine.runs.lifecycle import Trigger, sources, target
 from engine.runs.session import Session
 from engine.sim.state import StepResult, join
+from engine.stamps import stamp_texts
 from engine.store import writes
 from engine.store.ledger import Ledger
 
@@ -148,9 +147,7 @@ def _step_rows(
     decisions = result.decisions or (() if always is None else (always,))
     if not decisions:
         return []
-    stamps = session.simulation.panel.stamps[[step for step, _ in decisions]]
-    # All at once: one by one the text of a stamp costs more than the rest of its row.
-    texts = np.datetime_as_string(stamps.view("datetime64[us]"), unit="s", timezone="UTC").tolist()
+    texts = stamp_texts(session.simulation.panel.stamps[[step for step, _ in decisions]])
     placed: dict[int, list[str]] = {}
     for _, record in result.orders:
         ids = placed.setdefault(record.step_index, [])

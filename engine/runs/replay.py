@@ -12,6 +12,7 @@ from engine import codec
 from engine.errors import BarsChanged, LedgerCorrupt, StrategyDiverged
 from engine.model import HOLD, Decision, RunRecord
 from engine.runs.session import Decide, Log, Session
+from engine.sim.intake import plain
 from engine.sim.observation import Observation
 from engine.store.reader import Reader
 
@@ -73,7 +74,7 @@ def _logged(decide: Decide | None, decisions: Mapping[int, tuple[Decision, str]]
         logged, source = decisions.get(observation.step, (HOLD, "strategy"))
         if decide is None:
             return logged
-        now = codec.as_decision(decide(observation))
+        now = plain(codec.as_decision(decide(observation)))
         if source in ("strategy", "tape") and now != logged:
             before, after = codec.decision_text(logged), codec.decision_text(now)
             if before != after:

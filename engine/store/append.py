@@ -20,13 +20,16 @@ from numpy.typing import NDArray
 
 from engine import codec
 from engine.errors import LedgerRefused
-from engine.model import CashFlow, Fill, OrderRecord, stamp_text
+from engine.model import CashFlow, Fill, OrderRecord
+from engine.stamps import stamp_texts
 from engine.store.values import encode_columns, quoted
 
 MOVING = ("running", "paused")
 """The states in which steps are taken."""
 
-ROWS_PER_STATEMENT = 40
+ROWS_PER_STATEMENT = (1000, 100, 10, 1)
+"""Sizes of a statement, in rows. Large ones also because each statement gives up the interpreter's
+lock and must get it back from threads that compute."""
 
 
 class StepRow(NamedTuple):
@@ -93,9 +96,18 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
     orders = {record.order_id: record for record in batch.orders}
     _rows(conn, _STEPS, [(run_id, *row, batch.epoch) for row in batch.steps])
     _rows(conn, _ORDERS, [(run_id, *record) for record in orders.values()])
-    _rows(conn, _FILLS, [(run_id, *row[:3], _text(row.ts), *row[4:]) for row in batch.fills])
+    fills, flows = batch.fills, batch.cash_flows
+    texts = stamp_texts([fill.ts for fill in fills])
     _rows(
-        conn, _CASH_FLOWS, [(run_id, row[0], _text(row.ts), *row[2:]) for row in batch.cash_flows]
+        conn,
+        _FILLS,
+        [(run_id, *row[:3], ts, *row[4:]) for row, ts in zip(fills, texts, strict=True)],
+    )
+    texts = stamp_texts([flow.ts for flow in flows])
+    _rows(
+        conn,
+        _CASH_FLOWS,
+        [(run_id, row[0], ts, *row[2:]) for row, ts in zip(flows, texts, strict=True)],
     )
     if batch.holdings is not None:
         conn.execute("DELETE FROM holdings WHERE run_id = ?", (run_id,))
@@ -167,13 +179,12 @@ def _equity(conn: sqlite3.Connection, batch: Append) -> None:
 
 
 class _Table(NamedTuple):
-    """Where rows of a kind go, one or many to a statement, and which values are figures."""
+    """Where rows of a kind go, in statements by size, and which of their values are figures."""
 
     name: str
     columns: tuple[str, ...]
     figures: tuple[int, ...]
-    one: str
-    many: str
+    statements: Mapping[int, str]
 
 
 def _table(
@@ -186,8 +197,7 @@ def _table(
         name,
         columns,
         tuple(columns.index(figure) for figure in figures.split()),
-        insert + marks + upsert,
-        insert + ", ".join([marks] * ROWS_PER_STATEMENT) + upsert,
+        {rows: insert + ", ".join([marks] * rows) + upsert for rows in ROWS_PER_STATEMENT},
     )
 
 
@@ -203,22 +213,17 @@ def _rows(conn: sqlite3.Connection, table: _Table, rows: Sequence[tuple[Any, ...
 
 
 def _insert(conn: sqlite3.Connection, table: _Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    whole = len(rows) - len(rows) % ROWS_PER_STATEMENT
-    if whole:
-        flat = chain.from_iterable(rows[:whole])
-        width = len(table.columns) * ROWS_PER_STATEMENT
-        # The same iterator so many times: zip cuts the flat values into statements' parameters.
-        conn.executemany(table.many, zip(*[flat] * width, strict=True))
-    if whole < len(rows):
-        conn.executemany(table.one, rows[whole:])
+    done = 0
+    for size, statement in table.statements.items():
+        while len(rows) - done >= size:
+            conn.execute(statement, tuple(chain.from_iterable(rows[done : done + size])))
+            done += size
 
 
 def _not_finite(table: str, column: str) -> LedgerRefused:
     # SQLite would store NaN as NULL, in STRICT tables too: what is wrong would read as absent.
     return LedgerRefused(f"{table}.{column} is not finite", field=column)
 
-
-_text = lru_cache(maxsize=4096)(stamp_text)
 
 _ORDER_KEY = ("step_index", "order_id")
 _STEPS = _table("steps", (*StepRow._fields, "lease_epoch"))

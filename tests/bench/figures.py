@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.drivers.host import Host
+from engine.drivers.host import Host, tune_interpreter
 from engine.drivers.strategy import decider_of
 from engine.model import Decision, Order, RunRequest
 from engine.runs.instance import Instance
@@ -49,6 +49,7 @@ THIRTY = RunRequest(
 
 def main() -> None:
     """Measure everything and print a line each."""
+    tune_interpreter()
     print(
         f"python {platform.python_version()}, numpy {np.__version__}, {os.cpu_count()} cores, "
         f"{platform.machine()}"
