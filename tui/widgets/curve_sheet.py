@@ -30,7 +30,6 @@ from tui.widgets.spark import spark
 
 SMALLEST: Final = (24, 5)
 DRAWDOWN_FROM: Final = 10  # lines of height below which the drawdown strip gives way
-RULE: Final = "┈"
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +138,9 @@ def draw_curves(
     drawn = [one for one in curves.series if len(one.steps)]
     if not drawn:
         return None
-    grid = Grid(width, height)
+    grid = Grid(width, height, ascii=ascii)
     if width < SMALLEST[0] or height < SMALLEST[1]:
-        _draw_tiny(grid, drawn[0], ascii=ascii)
+        _draw_tiny(grid, drawn[0])
         return Picture(grid, width)
     span = _value_span(drawn, curves.initial)
     ticks, step = value_ticks(span, max(2, height // 4))
@@ -151,18 +150,18 @@ def draw_curves(
     label_width = max(len(text) for text in [*(tick_text(v, step, largest) for v in ticks), tag])
     label_width = max(label_width, len("-99.9%")) + 1
     frame = frame_of(width, height, label_width, drawdown=drawdown)
-    _draw_rules(grid, frame, span, ticks, step, largest, curves.initial, ascii=ascii)
+    _draw_rules(grid, frame, span, ticks, step, largest, curves.initial)
     for one in reversed(drawn):
-        _draw_series(grid, frame, span, one, curves.steps, ascii=ascii)
+        _draw_series(grid, frame, span, one, curves.steps)
     if frame.drawdown and curves.drawdown_of is not None:
-        _draw_drawdown(grid, frame, curves.series[curves.drawdown_of], curves, ascii=ascii)
-    _draw_time_axis(grid, frame, curves, ascii=ascii)
+        _draw_drawdown(grid, frame, curves.series[curves.drawdown_of], curves)
+    _draw_time_axis(grid, frame, curves)
     if last is not None:
         row = frame.top + span.row(last, frame.rows)
         grid.put(frame.columns, row, f" {tag}".ljust(label_width + 1), drawn[0].role, "tag")
     if cursor is not None:
-        _draw_cursor(grid, frame, column_of_step(cursor, frame.columns, curves.steps), ascii=ascii)
-    _draw_legend(grid, drawn, curves, cursor, ascii=ascii)
+        _draw_cursor(grid, frame, column_of_step(cursor, frame.columns, curves.steps))
+    _draw_legend(grid, drawn, curves, cursor)
     return Picture(grid, frame.columns)
 
 
@@ -174,13 +173,13 @@ def _value_span(drawn: Sequence[Series], initial: float | None) -> Span:
     return span_of(low, high)
 
 
-def _draw_tiny(grid: Grid, series: Series, *, ascii: bool) -> None:  # noqa: A002
+def _draw_tiny(grid: Grid, series: Series) -> None:
     """No room for axes: the last value, and the curve's shape."""
     last = show.money(float(series.values[-1]))
     if grid.height > 1:
         grid.put(0, 0, last, "strong")
     columns = decimate(series.steps, series.values, grid.width, int(series.steps[-1]) + 1)
-    shape = spark([float(value) for value in columns.high], grid.width, ascii=ascii)
+    shape = spark([float(value) for value in columns.high], grid.width, ascii=grid.ascii)
     grid.put(0, grid.height - 1, shape, series.role)
 
 
@@ -192,18 +191,15 @@ def _draw_rules(
     step: float,
     largest: float,
     initial: float | None,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     """Faint lines at the ticks, one at the initial value, and what they stand for."""
-    rule = "." if ascii else RULE
     for value in ticks:
         row = frame.top + span.row(value, frame.rows)
-        grid.put(0, row, rule * frame.columns, "faint")
+        grid.rule(row, frame.columns, grid.glyphs.rule, "faint")
         grid.put(frame.columns + 1, row, tick_text(value, step, largest), "muted")
     if initial is not None and span.holds(initial):
         row = frame.top + span.row(initial, frame.rows)
-        grid.put(0, row, ("-" if ascii else "╌") * frame.columns, "muted")
+        grid.rule(row, frame.columns, grid.glyphs.level, "muted")
         grid.put(frame.columns, row, " " * (grid.width - frame.columns))
         grid.put(frame.columns + 1, row, tick_text(initial, step, largest), "text")
 
@@ -214,13 +210,11 @@ def _draw_series(
     span: Span,
     series: Series,
     steps: int,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
-    dense, tall = (1, 1) if ascii else (2, 4)
+    dense, tall = (1, 1) if grid.ascii else (2, 4)
     curve = decimate(series.steps, series.values, frame.columns * dense, steps)
     mask = (dotted if series.dotted else dots)(curve, span, frame.rows * tall)
-    if ascii:
+    if grid.ascii:
         grid.character(mask, 0, frame.top, "." if series.dotted else "*", series.role)
     else:
         grid.braille(mask, 0, frame.top, series.role)
@@ -231,8 +225,6 @@ def _draw_drawdown(
     frame: Frame,
     series: Series,
     curves: Curves,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     """Bars hanging from zero; the strip's scale ends at the deepest point."""
     if not len(series.steps):
@@ -240,13 +232,13 @@ def _draw_drawdown(
     top = frame.top + frame.rows
     depth = drawdown_of(series.values, curves.initial)
     worst = float(depth.min())
-    dense = 1 if ascii else 2
+    dense = 1 if grid.ascii else 2
     curve = decimate(series.steps, depth, frame.columns * dense, curves.steps)
-    rows = frame.drawdown * (1 if ascii else 4)
+    rows = frame.drawdown * (1 if grid.ascii else 4)
     grid.put(frame.columns + 1, top, "0%", "muted")
     if worst < 0:
         mask = filled_from_top(curve.low / worst * rows, rows)
-        if ascii:
+        if grid.ascii:
             grid.character(mask, 0, top, "#", "loss")
         else:
             grid.braille(mask, 0, top, "loss")
@@ -269,8 +261,6 @@ def _draw_time_axis(
     grid: Grid,
     frame: Frame,
     curves: Curves,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     end = 0
     for label in _axis_labels(curves, frame.columns):
@@ -283,19 +273,14 @@ def _draw_time_axis(
         if end + 2 + len(text) <= frame.columns:
             grid.put_right(frame.columns, frame.axis, text, "muted")
     bottom = frame.top + frame.rows + frame.drawdown
-    line = "|" if ascii else "│"
-    for row in range(frame.top, bottom):
-        grid.put(frame.columns, row, line, "faint")
+    grid.upright(frame.columns, frame.top, bottom, "faint")
 
 
-def _draw_cursor(grid: Grid, frame: Frame, column: int, *, ascii: bool) -> None:  # noqa: A002
+def _draw_cursor(grid: Grid, frame: Frame, column: int) -> None:
     """A ground behind the column and a line through what is blank in it."""
     bottom = frame.top + frame.rows + frame.drawdown
     grid.shade(column, frame.top, bottom)
-    blank = {ord(" "), ord("."), ord("-")} if ascii else {ord(" "), ord(RULE), ord("╌")}
-    for row in range(frame.top, bottom):
-        if int(grid.characters[row, column]) in blank:
-            grid.put(column, row, "|" if ascii else "│", "muted")
+    grid.upright(column, frame.top, bottom, "muted", blank=True)
 
 
 def _draw_legend(
@@ -303,15 +288,13 @@ def _draw_legend(
     drawn: Sequence[Series],
     curves: Curves,
     cursor: int | None,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     """Glyph, name, value and return of each series; at the right the moment they are of."""
     step = curves.settled if cursor is None else cursor
     when = f"step {step:,}"
     if 0 <= step < len(curves.stamps):
         when += f"  {show.stamp(int(curves.stamps[step]), curves.zone)}"
-    full = [_legend_of(one, curves, step, ascii=ascii) for one in drawn]
+    full = [_legend_of(grid, one, curves, step) for one in drawn]
     # Names and returns are the last to go; the present moment also stands on the axis.
     brief = [[part for part in parts if part[1] != "strong"] for parts in full]
     room = grid.width - cells(when) - 3
@@ -340,16 +323,15 @@ def _width(parts: Sequence[tuple[str, str]]) -> int:
 
 
 def _legend_of(
+    grid: Grid,
     series: Series,
     curves: Curves,
     step: int,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> list[tuple[str, str]]:
-    solid, broken = ("*", ".") if ascii else ("━━", "╍╍")
+    glyph = grid.glyphs.broken if series.dotted else grid.glyphs.solid
     value = value_at(series, step)
     parts = [
-        (f"{broken if series.dotted else solid} ", series.role),
+        (f"{glyph} ", series.role),
         (f"{safe_line(series.name, 24)} ", "muted"),
         (f"{show.money(value)} ", "strong"),
     ]

@@ -6,7 +6,8 @@ only where role or ground changes, which keeps a full-screen chart within a fram
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +23,41 @@ ROW_BITS: Final = np.array([0x01, 0x02, 0x04, 0x40], np.uint32)
 
 Ints = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.uint32]
+
+
+class Glyphs(NamedTuple):
+    """The characters charts are drawn with."""
+
+    rule: str
+    level: str
+    upright: str
+    solid: str
+    broken: str
+    buy: str
+    sell: str
+    above: str
+    below: str
+    bars: str
+
+
+DRAWN: Final = Glyphs("┈", "╌", "│", "━━", "╍╍", "▲", "▼", "↑", "↓", "▁▂▃▄▅▆▇█")
+ASCII: Final = Glyphs(".", "-", "|", "*", ".", "^", "v", "^", "v", "#")
+# Known to be one cell wide; asking for each character's width costs more than drawing it.
+_NARROW: Final = frozenset("".join(map(chr, range(32, 127))) + "".join(DRAWN) + "–…·")
 
 
 class Grid:
-    """``height`` lines of ``width`` cells. What falls outside is cut off."""
+    """``height`` lines of ``width`` cells. What falls outside is cut off.
 
-    def __init__(self, width: int, height: int) -> None:
+    ``ascii`` says to draw with ASCII only; ``glyphs`` are then the ones to use.
+    """
+
+    def __init__(self, width: int, height: int, *, ascii: bool = False) -> None:  # noqa: A002
         self.width = max(0, width)
         self.height = max(0, height)
+        self.ascii = ascii
+        self.glyphs = ASCII if ascii else DRAWN
         shape = (self.height, self.width)
         self.characters = np.full(shape, BLANK, np.uint32)
         self.roles = np.zeros(shape, np.uint8)
@@ -40,7 +68,7 @@ class Grid:
         if not 0 <= y < self.height:
             return
         text = safe_line(text)
-        if not text.isascii():
+        if not _NARROW.issuperset(text):
             text = "".join(c if cells(c) == 1 else "·" for c in text)
         if x < 0:
             text, x = text[-x:], 0
@@ -72,7 +100,7 @@ class Grid:
         )
         self.set_bits(bits, x, y, role)
 
-    def set_bits(self, bits: npt.NDArray[np.uint32], x: int, y: int, role: str) -> None:
+    def set_bits(self, bits: Codes, x: int, y: int, role: str) -> None:
         """Like ``braille``, from the bits of whole cells, ``[lines, columns]``."""
         lines = min(bits.shape[0], self.height - y)
         columns = min(bits.shape[1], self.width - x)
@@ -94,6 +122,40 @@ class Grid:
         found = mask[:lines, :columns]
         self.characters[y : y + lines, x : x + columns][found] = ord(character)
         self.roles[y : y + lines, x : x + columns][found] = ROLE_INDEX[role]
+
+    def rule(self, y: int, end: int, character: str, role: str) -> None:
+        """Draw a line of one character up to column ``end``."""
+        if 0 <= y < self.height:
+            self.characters[y, : max(0, end)] = ord(character)
+            self.roles[y, : max(0, end)] = ROLE_INDEX[role]
+
+    def upright(self, x: int, top: int, bottom: int, role: str, *, blank: bool = False) -> None:
+        """Draw a vertical line from line ``top`` to before ``bottom``.
+
+        With ``blank`` it goes only through cells that hold nothing but rules and levels.
+        """
+        if not 0 <= x < self.width:
+            return
+        lines = slice(max(0, top), max(0, bottom))
+        where = self.blank(self.characters[lines, x]) if blank else slice(None)
+        self.characters[lines, x][where] = ord(self.glyphs.upright)
+        self.roles[lines, x][where] = ROLE_INDEX[role]
+
+    def blank(self, characters: Codes) -> Bools:
+        """Which characters give way to all else: spaces, rules and levels."""
+        lines = (BLANK, ord(self.glyphs.rule), ord(self.glyphs.level))
+        return np.isin(characters, lines)
+
+    def scatter(self, codes: Codes, columns: Ints, y: int, roles: Sequence[str]) -> None:
+        """Set whole columns: ``codes[lines, n]`` at ``columns[n]`` in ``roles[n]``, from line y on.
+
+        Spaces leave what is there.
+        """
+        lines = slice(y, y + codes.shape[0])
+        found = codes != BLANK
+        colors = np.array([ROLE_INDEX[role] for role in roles], np.uint8)
+        self.characters[lines, columns] = np.where(found, codes, self.characters[lines, columns])
+        self.roles[lines, columns] = np.where(found, colors, self.roles[lines, columns])
 
     def shade(self, x: int, top: int, bottom: int, ground: str = "column") -> None:
         """Put a ground behind column ``x`` of the lines ``top`` up to ``bottom``."""

@@ -15,7 +15,6 @@ from tui.safe import cells, safe_line
 from tui.widgets.candles import Merged, candle_cells, merge
 from tui.widgets.grid import Bools, Grid, Ints
 from tui.widgets.raster import filled_from_bottom
-from tui.widgets.roles import ROLE_INDEX
 from tui.widgets.scale import (
     Floats,
     Span,
@@ -34,8 +33,6 @@ SMALLEST: Final = (24, 6)
 VOLUME_FROM: Final = 12  # lines of height below which the volume strip gives way
 REACH: Final = 0.35  # how far beyond the bars an order may stretch the axis, in its own height
 WIDEST_SLOT: Final = 4  # columns a candle takes at most, its gap included
-RULE: Final = "┈"
-LEVEL: Final = "╌"
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +179,7 @@ def draw_price(
     known = np.flatnonzero(np.isfinite(view.close))
     if not len(known):
         return None
-    grid = Grid(width, height)
+    grid = Grid(width, height, ascii=ascii)
     count = len(view.close)
     tiny = width < SMALLEST[0] or height < SMALLEST[1]
     last = float(view.close[known[-1]])
@@ -200,23 +197,23 @@ def draw_price(
         window.size,
     )
     if tiny:
-        _draw_tiny(grid, view, merged, last, ascii=ascii)
+        _draw_tiny(grid, view, merged, last)
         return Picture(grid, columns, window)
     strip = max(2, height // 7) if height >= VOLUME_FROM else 0
     frame = _Frame(columns, 1, height - 2 - strip, strip, height - 1)
     span = _span(view, merged)
-    _draw_rules(grid, frame, span, ascii=ascii)
-    _draw_levels(grid, frame, span, view, ascii=ascii)
-    rose = _draw_candles(grid, frame, span, merged, window, ascii=ascii)
-    _name_levels(grid, frame, span, view, ascii=ascii)
-    _draw_fills(grid, frame, span, view, merged, window, ascii=ascii)
+    _draw_rules(grid, frame, span)
+    _draw_levels(grid, frame, span, view)
+    rose = _draw_candles(grid, frame, span, merged, window)
+    _name_levels(grid, frame, span, view)
+    _draw_fills(grid, frame, span, view, merged, window)
     if frame.volume:
-        _draw_volume(grid, frame, merged, window, rose, ascii=ascii)
-    _draw_axis(grid, frame, view, merged, window, ascii=ascii)
+        _draw_volume(grid, frame, merged, window, rose)
+    _draw_axis(grid, frame, view, merged, window)
     _draw_last(grid, frame, span, view, last)
     if cursor is not None:
-        _draw_cursor(grid, frame, window, cursor, ascii=ascii)
-    _draw_header(grid, view, cursor, window, ascii=ascii)
+        _draw_cursor(grid, frame, window, cursor)
+    _draw_header(grid, view, cursor, window)
     return Picture(grid, columns, window)
 
 
@@ -239,18 +236,18 @@ def _levels(view: PriceView) -> list[float]:
     return [price for price in [*levels, view.avg_cost] if price is not None]
 
 
-def _draw_tiny(grid: Grid, view: PriceView, merged: Merged, last: float, *, ascii: bool) -> None:  # noqa: A002
+def _draw_tiny(grid: Grid, view: PriceView, merged: Merged, last: float) -> None:
     if grid.height > 1:
         grid.put(0, 0, f"{safe_line(view.symbol)} {show.price(last)}", "strong")
-    shape = spark([float(value) for value in merged.close], grid.width, ascii=ascii)
+    shape = spark([float(value) for value in merged.close], grid.width, ascii=grid.ascii)
     grid.put(0, grid.height - 1, shape, "line")
 
 
-def _draw_rules(grid: Grid, frame: _Frame, span: Span, *, ascii: bool) -> None:  # noqa: A002
+def _draw_rules(grid: Grid, frame: _Frame, span: Span) -> None:
     ticks, step = value_ticks(span, max(2, frame.rows // 4))
     for value in ticks:
         row = frame.top + span.row(value, frame.rows)
-        grid.put(0, row, ("." if ascii else RULE) * frame.columns, "faint")
+        grid.rule(row, frame.columns, grid.glyphs.rule, "faint")
         grid.put(frame.columns + 1, row, tick_text(value, step, abs(span.high)), "muted")
 
 
@@ -279,14 +276,12 @@ def _draw_levels(
     frame: _Frame,
     span: Span,
     view: PriceView,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     """A broken line at each level on the axis."""
     for level in _named_levels(view):
         if span.holds(level.price):
             row = frame.top + span.row(level.price, frame.rows)
-            grid.put(0, row, ("-" if ascii else LEVEL) * frame.columns, level.role)
+            grid.rule(row, frame.columns, grid.glyphs.level, level.role)
 
 
 def _name_levels(
@@ -294,31 +289,23 @@ def _name_levels(
     frame: _Frame,
     span: Span,
     view: PriceView,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     """What the lines are, at the end of them where fewer candles stand in the way."""
-    blank = _blank(ascii=ascii)
     for price, name, role in _named_levels(view):
         words = f" {name} @ {show.price(price)} "
         if not span.holds(price):
-            up, down = ("^", "v") if ascii else ("↑", "↓")
-            words = f" {up if price > span.high else down}{words}"
+            arrow = grid.glyphs.above if price > span.high else grid.glyphs.below
+            words = f" {arrow}{words}"
         width = cells(words)
         if width + 2 > frame.columns:
             continue
         row = frame.top + span.row(price, frame.rows)
         left, right = 1, frame.columns - width - 1
         taken = [
-            int(np.count_nonzero(~np.isin(grid.characters[row, x : x + width], blank)))
+            int(np.count_nonzero(~grid.blank(grid.characters[row, x : x + width])))
             for x in (left, right)
         ]
         grid.put(left if taken[0] <= taken[1] else right, row, words, role)
-
-
-def _blank(*, ascii: bool) -> list[int]:  # noqa: A002
-    """The characters that a chart's lines are made of, which give way to all else."""
-    return [ord(c) for c in (" .-" if ascii else f" {RULE}{LEVEL}")]
 
 
 def _draw_candles(
@@ -327,16 +314,10 @@ def _draw_candles(
     span: Span,
     merged: Merged,
     window: Window,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> Bools:
-    codes, rose = candle_cells(merged, span, frame.rows, ascii=ascii)
-    at = window.columns
-    roles = np.where(rose, ROLE_INDEX["gain"], ROLE_INDEX["loss"])
-    lines = slice(frame.top, frame.top + frame.rows)
-    found = codes != ord(" ")
-    grid.characters[lines, at] = np.where(found, codes, grid.characters[lines, at])
-    grid.roles[lines, at] = np.where(found, roles, grid.roles[lines, at])
+    codes, rose = candle_cells(merged, span, frame.rows, ascii=grid.ascii)
+    roles = ["gain" if up else "loss" for up in rose.tolist()]
+    grid.scatter(codes, window.columns, frame.top, roles)
     return rose
 
 
@@ -347,11 +328,8 @@ def _draw_fills(
     view: PriceView,
     merged: Merged,
     window: Window,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     """Buys point up from below their candle, sells down from above it."""
-    buy, sell = ("^", "v") if ascii else ("▲", "▼")
     for fill in view.fills:
         group = window.group_of(fill.step_index)
         if group is None:
@@ -365,8 +343,8 @@ def _draw_fills(
         grid.put(
             int(window.columns[group]),
             row,
-            buy if bought else sell,
-            "strong" if ascii else "accent" if bought else "attention",
+            grid.glyphs.buy if bought else grid.glyphs.sell,
+            "accent" if bought else "attention",
         )
 
 
@@ -376,25 +354,18 @@ def _draw_volume(
     merged: Merged,
     window: Window,
     rose: Bools,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     most = float(merged.volume.max())
     top = frame.top + frame.rows
     if most <= 0:
         return
-    eighths = 1 if ascii else 8
-    blocks = "#" if ascii else "▁▂▃▄▅▆▇█"
-    mask = filled_from_bottom(
-        np.where(merged.volume > 0, merged.volume / most, np.nan) * frame.volume * eighths,
-        frame.volume * eighths,
-    )
-    filled = mask.reshape(frame.volume, eighths, -1).sum(axis=1)
-    for group, column in enumerate(window.columns.tolist()):
-        role = "gain-soft" if rose[group] else "loss-soft"
-        for line in range(frame.volume):
-            if filled[line, group]:
-                grid.put(column, top + line, blocks[int(filled[line, group]) - 1], role)
+    parts = len(grid.glyphs.bars)
+    height = np.where(merged.volume > 0, merged.volume / most, np.nan) * frame.volume * parts
+    mask = filled_from_bottom(height, frame.volume * parts)
+    filled = mask.reshape(frame.volume, parts, -1).sum(axis=1)
+    codes = np.array([ord(c) for c in f" {grid.glyphs.bars}"], np.uint32)[filled]
+    roles = ["gain-soft" if up else "loss-soft" for up in rose.tolist()]
+    grid.scatter(codes, window.columns, top, roles)
     grid.put(frame.columns + 1, top, show.short_money(most), "muted")
     grid.put(frame.columns + 1, top + frame.volume - 1, "vol", "muted")
 
@@ -405,8 +376,6 @@ def _draw_axis(
     view: PriceView,
     merged: Merged,
     window: Window,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     stamps = np.full(frame.columns, -1, np.int64)
     # Each column has the stamp of the group at it or before it.
@@ -416,8 +385,8 @@ def _draw_axis(
     for label in time_labels(stamps, view.zone):
         if label.column + cells(label.text) <= frame.columns:
             grid.put(label.column, frame.axis, label.text, "muted")
-    for row in range(frame.top, frame.top + frame.rows + frame.volume):
-        grid.put(frame.columns, row, "|" if ascii else "│", "faint")
+    bottom = frame.top + frame.rows + frame.volume
+    grid.upright(frame.columns, frame.top, bottom, "faint")
 
 
 def _draw_last(grid: Grid, frame: _Frame, span: Span, view: PriceView, last: float) -> None:
@@ -443,18 +412,13 @@ def _draw_cursor(
     frame: _Frame,
     window: Window,
     cursor: int,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     column = window.column_of(cursor)
     if column is None:
         return
     bottom = frame.top + frame.rows + frame.volume
     grid.shade(column, frame.top, bottom)
-    blank = _blank(ascii=ascii)
-    for row in range(frame.top, bottom):
-        if int(grid.characters[row, column]) in blank:
-            grid.put(column, row, "|" if ascii else "│", "muted")
+    grid.upright(column, frame.top, bottom, "muted", blank=True)
 
 
 def _draw_header(
@@ -462,8 +426,6 @@ def _draw_header(
     view: PriceView,
     cursor: int | None,
     window: Window,
-    *,
-    ascii: bool,  # noqa: A002
 ) -> None:
     """Symbol, close and change, the bar's prices, what was filled; at the right the moment."""
     step = len(view.close) - 1 if cursor is None else min(cursor, len(view.close) - 1)
@@ -480,7 +442,7 @@ def _draw_header(
     for fill in view.fills if cursor is not None else ():
         if fill.step_index == step:
             look = show.status_look(fill.side)
-            words = look.word if ascii else look.text
+            words = look.word if grid.ascii else look.text
             text = f"{words} {show.quantity(fill.quantity)} @ {show.price(fill.price)}  "
             parts.append((text, look.role))
     if window.size > 1:

@@ -37,12 +37,12 @@ def decimate(steps: npt.NDArray[np.int64], values: Floats, columns: int, total: 
         low[at], high[at] = values.min(), values.max()
         return Columns(low, high)
     width = last / (columns - 1)
-    borders = (np.arange(columns + 1) - 0.5) * width
+    borders: Floats = (np.arange(columns + 1, dtype=np.float64) - 0.5) * width
+    starts = np.searchsorted(steps, np.ceil(borders).astype(np.int64))
     # Where the curve crosses from column to column: both hold that value, so it has no gaps.
-    crossing = np.interp(borders, steps, values)
+    crossing = _between(steps, values, starts, borders)
     np.minimum(crossing[:-1], crossing[1:], out=low)
     np.maximum(crossing[:-1], crossing[1:], out=high)
-    starts = np.searchsorted(steps, np.ceil(borders))
     held = np.flatnonzero(starts[1:] > starts[:-1])
     runs = starts[:-1][held]
     stop = int(starts[-1])
@@ -52,6 +52,24 @@ def decimate(steps: npt.NDArray[np.int64], values: Floats, columns: int, total: 
     low[: held[0]] = high[: held[0]] = np.nan
     low[held[-1] + 1 :] = high[held[-1] + 1 :] = np.nan
     return Columns(low, high)
+
+
+def _between(
+    steps: npt.NDArray[np.int64], values: Floats, after: npt.NDArray[np.intp], borders: Floats
+) -> Floats:
+    """The curve's value at borders, straight between points; its end values beyond them.
+
+    ``after`` is the first point at or past each border. (``np.interp`` would convert a million
+    steps to floats for the sake of a few hundred borders.)
+    """
+    right = np.minimum(after, len(steps) - 1)
+    left = np.maximum(right - 1, 0)
+    width = np.maximum(steps[right] - steps[left], 1)
+    part = np.clip((borders - steps[left]) / width, 0.0, 1.0)
+    between = values[left] + (values[right] - values[left]) * part
+    # Rounding must not carry the end of a line past its point.
+    exact: Floats = np.where(part >= 1.0, values[right], between)
+    return exact
 
 
 def dots(curve: Columns, span: Span, rows: int) -> Bools:
