@@ -431,28 +431,29 @@ def _draw_header(
     step = len(view.close) - 1 if cursor is None else min(cursor, len(view.close) - 1)
     close = float(view.close[step])
     change = _change(view, step) if np.isfinite(close) else None
-    parts: list[tuple[str, str]] = [
-        (f"{safe_line(view.symbol, 12)} ", "strong"),
-        (f"{show.price(close)} ", "text"),
-        (f"{show.percent(change)}  ", show.gain_role(change)),
+    groups: list[list[tuple[str, str]]] = [
+        [(f"{safe_line(view.symbol, 12)} ", "strong"), (f"{show.price(close)} ", "text")],
+        [(f"{show.percent(change)}  ", show.gain_role(change))],
     ]
     for name, values in (("O", view.open), ("H", view.high), ("L", view.low)):
-        parts += [(f"{name} ", "muted"), (f"{show.price(float(values[step]))} ", "text")]
-    parts += [("V ", "muted"), (f"{show.short_money(float(view.volume[step]))}  ", "text")]
+        groups.append([(f"{name} ", "muted"), (f"{show.price(float(values[step]))} ", "text")])
+    groups.append([("V ", "muted"), (f"{show.short_money(float(view.volume[step]))}  ", "text")])
     for fill in view.fills if cursor is not None else ():
         if fill.step_index == step:
             look = show.status_look(fill.side)
             words = look.word if grid.ascii else look.text
             text = f"{words} {show.quantity(fill.quantity)} @ {show.price(fill.price)}  "
-            parts.append((text, look.role))
+            groups.append([(text, look.role)])
     if window.size > 1:
-        parts.append((f"{window.size} bars a column", "muted"))
+        groups.append([(f"{window.size} bars a column", "muted")])
     when = show.stamp(int(view.stamps[step]), view.zone)
     room = grid.width - cells(when) - 2
     grid.put_right(grid.width, 0, when, "accent" if cursor is not None else "muted")
     x = 0
-    for text, role in parts:
-        if x + cells(text.rstrip()) > room:
+    for group in groups:
+        # A name without its figure says nothing.
+        if x + cells("".join(text for text, _ in group).rstrip()) > room:
             break
-        grid.put(x, 0, text, role)
-        x += cells(text)
+        for text, role in group:
+            grid.put(x, 0, text, role)
+            x += cells(text)

@@ -156,6 +156,16 @@ def test_the_header_is_of_the_cursors_bar() -> None:
     assert first.endswith("2025-01-03 00:30 UTC")
 
 
+def test_a_narrow_header_has_no_name_without_its_figure() -> None:
+    """What does not fit goes with its label."""
+    for width in range(24, 120):
+        words = text_of(view(60), width, 30).splitlines()[0].split()
+        for name in ("O", "H", "L", "V"):
+            if name in words:
+                assert words[words.index(name) + 1][0].isdigit()
+                assert not words[words.index(name) + 1].startswith("2025-")
+
+
 def test_many_bars_share_a_column() -> None:
     """What is merged says so."""
     assert "10 bars a column" in text_of(view(1000), 120, 36).splitlines()[0]
