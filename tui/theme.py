@@ -7,12 +7,9 @@ of a meaning: a glyph, a sign or a word stands with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from textual.theme import Theme
-
-if TYPE_CHECKING:
-    from textual.app import App
 
 DARK: Final = Theme(
     name="stepdeck-dark",
@@ -109,11 +106,3 @@ LIGHT: Final = Theme(
 )
 
 THEMES: Final = (DARK, LIGHT)
-
-
-def register(app: App[Any], name: str | None = None) -> None:
-    """Make both themes known to the app; with ``name`` (any theme the app knows) use that one."""
-    for theme in THEMES:
-        app.register_theme(theme)
-    if name is not None:
-        app.theme = name

@@ -25,7 +25,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from tui import format as show
-from tui import theme
+from tui.theme import DARK
 from tui.widgets.curve import CurveChart, Curves, Series
 from tui.widgets.price import PriceChart, PriceView
 from tui.widgets.scale import Floats
@@ -62,7 +62,8 @@ class PaintApp(App[None]):
         yield self.widget
 
     def on_mount(self) -> None:
-        theme.register(self, theme.DARK.name)
+        self.register_theme(DARK)
+        self.theme = DARK.name
 
     def _display(self, screen: Screen[object], renderable: object) -> None:
         # A headless app stops before the escape sequences; they are part of the cost.

@@ -7,8 +7,7 @@ from textual.app import App
 from textual.color import Color
 from textual.theme import Theme
 
-from tui import theme
-from tui.theme import DARK, LIGHT, THEMES
+from tui.theme import DARK, THEMES
 
 TEXT = (
     "text",
@@ -54,15 +53,13 @@ def test_text_stands_out(which: Theme, text: str, ground: str) -> None:
     assert contrast(palette[text], palette[ground]) >= 4.5
 
 
-async def test_registering_makes_both_known_and_sets_one() -> None:
-    """After registering, the app knows both themes and uses the one asked for."""
+@pytest.mark.parametrize("which", THEMES, ids=lambda which: which.name)
+async def test_an_app_takes_the_theme_as_it_is(which: Theme) -> None:
+    """The theme's own text colours win over the tints that Textual works out."""
     app: App[None] = App()
     async with app.run_test() as pilot:
-        theme.register(app, LIGHT.name)
-        assert app.theme == LIGHT.name
-        theme.register(app)
-        assert app.theme == LIGHT.name
-        assert {DARK.name, LIGHT.name} <= set(app.available_themes)
-        app.theme = DARK.name
+        app.register_theme(which)
+        app.theme = which.name
         await pilot.pause()
-        assert app.theme_variables["text-success"] == DARK.variables["text-success"]
+        assert app.theme_variables["text-success"] == which.variables["text-success"]
+        assert app.current_theme.dark is (which is DARK)
