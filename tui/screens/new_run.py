@@ -114,6 +114,8 @@ class NewRunScreen(DeckScreen):
         self._command = ""
         self._typing: Timer | None = None
         self._starting = False
+        self._checking = True
+        self._start_when_checked = False
 
     # -- layout ---------------------------------------------------------------------------------
 
@@ -205,6 +207,7 @@ class NewRunScreen(DeckScreen):
     def _check_soon(self) -> None:
         """Check once the typing has come to rest."""
         self._request = None
+        self._checking = True
         if self._typing is not None:
             self._typing.stop()
         self._typing = self.set_timer(TYPING_SECONDS, self._check)
@@ -246,7 +249,11 @@ class NewRunScreen(DeckScreen):
         else:
             verdict.update(Content(safe_line(self._ready_text(message.symbols))))
         self.query_one("#command", Static).update(Content(safe_line(self._command)))
+        self._checking = False
         self.refresh_keys()
+        if self._start_when_checked:
+            self._start_when_checked = False
+            self.action_start()
 
     def _ready_text(self, symbols: Iterable[str]) -> str:
         names = list(symbols)
@@ -258,7 +265,8 @@ class NewRunScreen(DeckScreen):
     def allows(self, action: str) -> bool | None:
         """Whether an action works on what is shown now."""
         if action == "start":
-            return True if self._request is not None and not self._starting else None
+            ready = self._request is not None or self._checking
+            return True if ready and not self._starting else None
         if action == "copy_command":
             return True if self._command else None
         return True
@@ -266,10 +274,7 @@ class NewRunScreen(DeckScreen):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        if self._request is None:
-            self._point_at_wrong()
-        else:
-            self.action_start()
+        self.action_start()
 
     def _point_at_wrong(self) -> None:
         for row in self.query(FieldRow):
@@ -278,9 +283,14 @@ class NewRunScreen(DeckScreen):
                 return
 
     def action_start(self) -> None:
-        """Ask for the run."""
+        """Ask for the run; what was typed last is checked first."""
         request = self._request
-        if request is None or self._starting:
+        if self._starting:
+            return
+        if request is None:
+            self._start_when_checked = self._checking
+            if not self._checking:
+                self._point_at_wrong()
             return
         self._starting = True
         self.refresh_keys()

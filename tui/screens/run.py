@@ -136,7 +136,8 @@ class RunScreen(DeckScreen):
         if number > POSITIONS:
             self._chosen_list = number
         self._arrange_panels()
-        self.query_one(f"#{PANELS[number - 1]}", Widget).focus()
+        inner = self.query_one(f"#{PANELS[number - 1]}", Widget)
+        self.set_focus(inner if inner.can_focus else None)
 
     def _arrange_panels(self) -> None:
         """Show the panels there is room for: all, charts with positions and a list, or one."""
@@ -150,6 +151,7 @@ class RunScreen(DeckScreen):
                 or (mode == "one" and number == self._chosen)
             )
             panel.border_title = f"{number} {self._title(name)}"
+            panel.set_class(number == self._chosen, "-chosen")
         self.query_one("#charts").display = mode != "one" or self._chosen <= CHARTS
         self.query_one("#lists").display = mode != "one" or self._chosen > CHARTS
         tabs = self.query_one(PanelTabs)
@@ -474,12 +476,8 @@ class RunScreen(DeckScreen):
         )
         self._show_pace()
 
-    def decide(self, title: str, name: str, decision: Decision) -> None:
-        """Make the decision that is due."""
-        detail = self._detail
-        if detail is None or detail.next_decision is None:
-            return
-        step = detail.next_decision
+    def decide(self, title: str, name: str, step: int, decision: Decision) -> None:
+        """Make the decision of ``step``, and of no other: one that came meanwhile is refused."""
         self._ask(title, name, partial(self.deck.gateway.submit, self.run_id, step, decision))
 
     def action_hold(self) -> None:
@@ -489,10 +487,12 @@ class RunScreen(DeckScreen):
 
     def action_close_position(self) -> None:
         """Sell all of the symbol shown."""
-        if self.symbol is not None:
+        detail = self._detail
+        if self.symbol is not None and detail is not None and detail.next_decision is not None:
             self.decide(
                 "close the position",
                 "close_position",
+                detail.next_decision,
                 Decision(targets=(Target(self.symbol, shares=0.0),)),
             )
 
@@ -515,17 +515,18 @@ class RunScreen(DeckScreen):
         if detail is None or standing is None or symbol is None or detail.next_decision is None:
             return
         rules = detail.record.config.get("rules") or {}
+        step = detail.next_decision
 
         def answered(decision: Decision | None) -> None:
             if decision is not None:
-                self.decide("place the order", "ticket", decision)
+                self.decide("place the order", "ticket", step, decision)
 
         self.deck.push_screen(
             TicketDialog(
                 side,
                 symbol,
                 standing,
-                step=detail.next_decision,
+                step=step,
                 lot=float(rules.get("lot", 1.0)),
                 fill=str(rules.get("fill", "next_open")),
                 full=full,
@@ -630,6 +631,15 @@ class RunScreen(DeckScreen):
             self._chosen = PANELS.index(name) + 1
             if self._chosen > POSITIONS:
                 self._chosen_list = self._chosen
+            self._arrange_panels()
+
+    def on_price_chart_cursor_moved(self, event: PriceChart.CursorMoved) -> None:
+        """One time cursor for both charts."""
+        self.query_one("#equity", CurveChart).cursor = event.step
+
+    def on_curve_chart_cursor_moved(self, event: CurveChart.CursorMoved) -> None:
+        """One time cursor for both charts."""
+        self.query_one("#price", PriceChart).cursor = event.step
 
     def leave(self) -> None:
         """Back to the runs."""

@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from engine.model import Decision, Order, RunRecord
 from tui.app import StepdeckApp
@@ -136,3 +138,14 @@ async def deck(
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.tick is not None)
         yield app, pilot
+
+
+def screen_text(app: StepdeckApp) -> str:
+    """Everything on the screen, as plain lines."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join(strip.text for strip in lines)
+
+
+def on_top(app: StepdeckApp, kind: type[Screen[Any]]) -> bool:
+    """Whether a screen or dialog of that kind is the one in sight."""
+    return isinstance(app.screen, kind)

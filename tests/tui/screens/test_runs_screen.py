@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.widgets import Input
 
-from tests.tui.screens.kit import create, deck, reach, until
+from tests.tui.screens.kit import create, deck, on_top, reach, screen_text, until
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.screens.dialogs import ConfirmDialog, QuitDialog
@@ -21,12 +21,6 @@ def table_of(app: StepdeckApp) -> DeckTable:
 
 def names(app: StepdeckApp) -> list[str]:
     return [row.cells[1].text for row in table_of(app).rows]
-
-
-def screen_text(app: StepdeckApp) -> str:
-    """Everything on the screen, as plain lines."""
-    lines = app.screen._compositor.render_strips()
-    return "\n".join(strip.text for strip in lines)
 
 
 async def go_to(app: StepdeckApp, name: str) -> str:
@@ -85,7 +79,7 @@ async def test_letters_typed_into_the_filter_are_no_commands(gateway: Gateway) -
     async with deck(gateway) as (app, pilot):
         await pilot.press("slash", *"npxq?:")
         assert app.query_one("#filter", Input).value == "npxq?:"
-        assert isinstance(app.screen, RunsScreen)
+        assert on_top(app, RunsScreen)
 
 
 async def test_sort_by_key_and_by_click_on_a_title(gateway: Gateway) -> None:
@@ -119,7 +113,6 @@ async def test_enter_opens_the_run_and_esc_comes_back(gateway: Gateway) -> None:
         assert isinstance(app.screen, RunScreen)
         assert app.screen.run_id == run_id
         await pilot.press("escape")
-        assert isinstance(app.screen, RunsScreen)
         assert table_of(app).cursor_key == run_id
 
 
@@ -127,10 +120,10 @@ async def test_buttons_do_what_their_keys_do(gateway: Gateway) -> None:
     """New and Open by mouse."""
     async with deck(gateway) as (app, pilot):
         await pilot.click("#runs-new")
-        assert isinstance(app.screen, NewRunScreen)
+        assert on_top(app, NewRunScreen)
         await pilot.press("escape")
         await pilot.click("#runs-open")
-        assert isinstance(app.screen, RunScreen)
+        assert on_top(app, RunScreen)
 
 
 async def test_pause_and_go_on_by_key_and_by_button(gateway: Gateway) -> None:
@@ -153,10 +146,10 @@ async def test_cancel_asks_and_esc_leaves_the_run_alone(gateway: Gateway) -> Non
     async with deck(gateway) as (app, pilot):
         await go_to(app, "slow")
         await pilot.press("x")
-        assert isinstance(app.screen, ConfirmDialog)
+        assert on_top(app, ConfirmDialog)
         assert "slow (sma_cross)" in screen_text(app)
         await pilot.press("escape")
-        assert isinstance(app.screen, RunsScreen)
+        assert on_top(app, RunsScreen)
         assert gateway.record(run_id).status == "running"
 
 
@@ -196,9 +189,7 @@ async def test_acts_take_all_marked_runs(gateway: Gateway) -> None:
         await pilot.press("x")
         assert "Cancel 2 runs?" in screen_text(app)
         await pilot.press("enter")
-        await until(
-            pilot, lambda: [gateway.record(i).status for i in ids[1:]] == ["cancelled"] * 2
-        )
+        await until(pilot, lambda: [gateway.record(i).status for i in ids[1:]] == ["cancelled"] * 2)
         assert gateway.record(ids[0]).status == "running"
 
 
@@ -217,7 +208,7 @@ async def test_keys_that_cannot_work_do_nothing(gateway: Gateway) -> None:
     async with deck(gateway) as (app, pilot):
         run_id = await go_to(app, "top five")
         await pilot.press("p", "x", "R")
-        assert isinstance(app.screen, RunsScreen)
+        assert on_top(app, RunsScreen)
         assert gateway.record(run_id).status == "completed"
 
 
@@ -226,11 +217,11 @@ async def test_watching_offers_nothing_that_writes(gateway: Gateway) -> None:
     watching = Gateway.open(gateway.path, write=False)
     async with deck(watching, read_only=True) as (app, pilot):
         await pilot.press("n", "x", "p")
-        assert isinstance(app.screen, RunsScreen)
+        assert on_top(app, RunsScreen)
         assert not app.query_one("#runs-cancel").display
         assert "watching only" in screen_text(app)
         await pilot.press("enter")
-        assert isinstance(app.screen, RunScreen)
+        assert on_top(app, RunScreen)
     watching.close()
 
 
@@ -240,7 +231,7 @@ async def test_an_empty_ledger_says_what_to_press(empty: Gateway) -> None:
         assert "No runs yet" in screen_text(app)
         assert "n  fill in the form of a new run" in screen_text(app)
         await pilot.press("n")
-        assert isinstance(app.screen, NewRunScreen)
+        assert on_top(app, NewRunScreen)
 
 
 async def test_runs_of_another_process_appear_and_move(gateway: Gateway) -> None:
@@ -250,8 +241,7 @@ async def test_runs_of_another_process_appear_and_move(gateway: Gateway) -> None
         run_id = create(other, "manual", symbols="AAPL", name="theirs")
         await until(pilot, lambda: "theirs" in names(app))
         reach(other, run_id, "running")
-        owner = lambda: table_of(app).rows[0].cells[12].text  # noqa: E731
-        await until(pilot, lambda: owner() == "elsewhere")
+        await until(pilot, lambda: table_of(app).rows[0].cells[12].text == "elsewhere")
         other.step(run_id, 7)
         await until(pilot, lambda: " 8/" in table_of(app).rows[0].cells[5].text)
     other.close()
@@ -263,10 +253,10 @@ async def test_quit_with_live_runs_asks_and_interrupts_by_default(gateway: Gatew
     reach(gateway, run_id, "running")
     async with deck(gateway) as (app, pilot):
         await pilot.press("q")
-        assert isinstance(app.screen, QuitDialog)
+        assert on_top(app, QuitDialog)
         assert "mine (manual)" in screen_text(app)
         await pilot.press("escape")
-        assert isinstance(app.screen, RunsScreen)
+        assert on_top(app, RunsScreen)
         await pilot.press("q", "enter")
     assert app.return_code == 0
     gateway.close()
@@ -309,9 +299,9 @@ async def test_remapped_keys_work_and_are_shown(gateway: Gateway) -> None:
     async with deck(gateway, keymap={"runs.new": "w"}) as (app, pilot):
         assert "w New" in screen_text(app)
         await pilot.press("n")
-        assert isinstance(app.screen, RunsScreen)
+        assert on_top(app, RunsScreen)
         await pilot.press("w")
-        assert isinstance(app.screen, NewRunScreen)
+        assert on_top(app, NewRunScreen)
 
 
 async def test_copy_takes_the_id(gateway: Gateway) -> None:

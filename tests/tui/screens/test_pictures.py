@@ -1,0 +1,168 @@
+"""Snapshots of the main screens at three sizes, on one real ledger and a clock that stands.
+
+After a change that is meant: ``pytest tests/tui/screens/test_pictures.py --snapshot-update``, and
+look at what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widgets import Input
+
+from tests.tui.screens.kit import SCREENS, clock_after, screen_text, settings, until
+from tui.app import StepdeckApp
+from tui.gateway import Gateway
+from tui.screens.new_run import NewRunScreen
+from tui.screens.run import RunScreen
+
+Compare = Callable[..., bool]
+Before = Callable[[Pilot[None]], Awaitable[None]]
+
+
+@pytest.fixture
+def take(gateway: Gateway, snap_compare: Compare) -> Callable[..., bool]:
+    """Take a picture of the app in a state that ``before`` brings about."""
+
+    def picture(size: tuple[int, int], before: Before, **changes: object) -> bool:
+        app = StepdeckApp(
+            gateway,
+            settings(log_path=Path("stepdeck.log"), **changes),
+            now=clock_after(gateway),
+        )
+
+        async def prepare(pilot: Pilot[None]) -> None:
+            await until(pilot, lambda: app.tick is not None)
+            await before(pilot)
+            await pilot.pause()
+
+        return snap_compare(app, terminal_size=size, run_before=prepare)
+
+    return picture
+
+
+def screen_of(pilot: Pilot[None]) -> Screen[object]:
+    return pilot.app.screen
+
+
+def shows(pilot: Pilot[None], text: str) -> Callable[[], bool]:
+    app = pilot.app
+    assert isinstance(app, StepdeckApp)
+    return lambda: text in screen_text(app)
+
+
+async def open_run(pilot: Pilot[None], name: str) -> None:
+    """Open the run of that name and wait until it is all there."""
+    app = pilot.app
+    assert isinstance(app, StepdeckApp)
+    assert app.tick is not None
+    app.open_run(next(r.record.run_id for r in app.tick.snapshot.rows if r.record.name == name))
+    await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.record)
+    screen = app.screen
+    assert isinstance(screen, RunScreen)
+    await until(pilot, lambda: screen._panel is not None)
+
+
+@pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)
+def test_runs(take: Callable[..., bool], size: tuple[int, int]) -> None:
+    """The list with the preview of a finished run."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.press("G", "k")
+        await until(pilot, shows(pilot, "Last decision"))
+
+    assert take(size, before)
+
+
+@pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)
+def test_run(take: Callable[..., bool], size: tuple[int, int]) -> None:
+    """A finished run."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await open_run(pilot, "trend apple")
+
+    assert take(size, before)
+
+
+@pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)
+def test_run_by_hand(take: Callable[..., bool], size: tuple[int, int]) -> None:
+    """A run by hand with the ticket over it."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await open_run(pilot, "by hand")
+        await pilot.press("R")
+        await until(pilot, shows(pilot, "is yours"))
+        await pilot.press("o", *"250")
+        pilot.app.screen.query_one(Input).cursor_blink = False
+        await until(pilot, shows(pilot, "weight after"))
+
+    assert take(size, before)
+
+
+@pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)
+def test_new_run(take: Callable[..., bool], size: tuple[int, int]) -> None:
+    """The form with one field that is wrong."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.press("n")
+        await until(pilot, shows(pilot, "ready"))
+        screen = pilot.app.screen
+        assert isinstance(screen, NewRunScreen)
+        screen.query_one("#field-symbols", Input).value = "AAPL,XXX"
+        await until(pilot, shows(pilot, "no symbol 'XXX'"))
+
+    assert take(size, before)
+
+
+@pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)
+def test_help(take: Callable[..., bool], size: tuple[int, int]) -> None:
+    """The keys of a run."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await open_run(pilot, "trend apple")
+        await pilot.press("question_mark")
+
+    assert take(size, before)
+
+
+@pytest.mark.parametrize("panel", ["2", "3", "4", "5", "6"])
+def test_panels_of_a_small_window(take: Callable[..., bool], panel: str) -> None:
+    """Each panel alone, at 80x24."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await open_run(pilot, "top five")
+        await pilot.press(panel)
+
+    assert take((80, 24), before)
+
+
+def test_failed_run(take: Callable[..., bool]) -> None:
+    """The reason under the name."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await open_run(pilot, "has a bug")
+
+    assert take((80, 24), before)
+
+
+def test_light(take: Callable[..., bool]) -> None:
+    """The light theme."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.press("G", "k")
+        await until(pilot, shows(pilot, "Last decision"))
+
+    assert take((120, 36), before, theme="stepdeck-light")
+
+
+def test_confirm(take: Callable[..., bool]) -> None:
+    """The question before a cancel."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.press("space", "space", "x")
+
+    assert take((80, 24), before)
