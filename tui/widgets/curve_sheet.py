@@ -36,14 +36,20 @@ DRAWDOWN_FROM: Final = 10  # lines of height below which the drawdown strip give
 class Series:
     """One curve: rising ``steps`` ``int64[m]`` and their ``values`` ``float64[m]``.
 
-    ``dotted`` draws it broken, so that it is told from the others without colour.
+    ``dotted`` draws it thin and broken, so that it is told from the others without colour; unless
+    said, that is what a baseline is.
     """
 
     name: str
     steps: npt.NDArray[np.int64]
     values: Floats
     role: str = "line"
-    dotted: bool = False
+    dotted: bool | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether the curve is drawn broken."""
+        return self.role == "baseline" if self.dotted is None else self.dotted
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,9 +219,9 @@ def _draw_series(
 ) -> None:
     dense, tall = (1, 1) if grid.ascii else (2, 4)
     curve = decimate(series.steps, series.values, frame.columns * dense, steps)
-    mask = (dotted if series.dotted else dots)(curve, span, frame.rows * tall)
+    mask = (dotted if series.broken else dots)(curve, span, frame.rows * tall)
     if grid.ascii:
-        grid.character(mask, 0, frame.top, "." if series.dotted else "*", series.role)
+        grid.character(mask, 0, frame.top, "." if series.broken else "*", series.role)
     else:
         grid.braille(mask, 0, frame.top, series.role)
 
@@ -328,7 +334,7 @@ def _legend_of(
     curves: Curves,
     step: int,
 ) -> list[tuple[str, str]]:
-    glyph = grid.glyphs.broken if series.dotted else grid.glyphs.solid
+    glyph = grid.glyphs.broken if series.broken else grid.glyphs.solid
     value = value_at(series, step)
     parts = [
         (f"{glyph} ", series.role),

@@ -228,7 +228,9 @@ def _span(view: PriceView, merged: Merged) -> Span:
     for level in _levels(view):
         if low - reach <= level <= high + reach:
             low, high = min(low, level), max(high, level)
-    return span_of(low, high, 0.06)
+    span = span_of(low, high, 0.06)
+    # Room below the lowest price is not room for prices below nothing.
+    return Span(max(span.low, 0.0), span.high) if low > 0 else span
 
 
 def _levels(view: PriceView) -> list[float]:

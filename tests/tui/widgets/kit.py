@@ -49,7 +49,7 @@ def curves(count: int = 300, total: int | None = None, seed: int = 1) -> Curves:
     return Curves(
         (
             Series("equity", steps, equity),
-            Series("buy and hold", steps, baseline, "baseline", dotted=True),
+            Series("buy and hold", steps, baseline, "baseline"),
         ),
         START + HOUR * steps.astype(np.int64),
         total,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -129,6 +130,14 @@ def test_labels_never_touch(start: int, step: int, columns: int, unknown: int) -
         assert label.column >= end + 2
         assert 0 <= label.column < columns
         end = label.column + len(label.text)
+
+
+def test_labels_are_regular() -> None:
+    """Turns that wobble by a column all keep their labels."""
+    texts = spread(us("2000-01-03T00:00:00"), DAY, 4800, 87)
+    years = [int(text) for text in texts]
+    assert len(years) > 4
+    assert {later - earlier for earlier, later in pairwise(years)} == {1}
 
 
 def test_times_are_the_zones() -> None:
