@@ -201,7 +201,7 @@ def draw_price(
         return Picture(grid, columns, window)
     strip = max(2, height // 7) if height >= VOLUME_FROM else 0
     frame = _Frame(columns, 1, height - 2 - strip, strip, height - 1)
-    span = _span(view, merged)
+    span = _span(view, merged, frame.rows)
     _draw_rules(grid, frame, span)
     _draw_levels(grid, frame, span, view)
     rose = _draw_candles(grid, frame, span, merged, window)
@@ -217,7 +217,7 @@ def draw_price(
     return Picture(grid, columns, window)
 
 
-def _span(view: PriceView, merged: Merged) -> Span:
+def _span(view: PriceView, merged: Merged, rows: int) -> Span:
     """The bars' range, stretched to orders and the average cost where they are not far off."""
     with np.errstate(invalid="ignore"):
         seen = np.isfinite(merged.close)
@@ -228,9 +228,9 @@ def _span(view: PriceView, merged: Merged) -> Span:
     for level in _levels(view):
         if low - reach <= level <= high + reach:
             low, high = min(low, level), max(high, level)
-    span = span_of(low, high, 0.06)
-    # Room below the lowest price is not room for prices below nothing.
-    return Span(max(span.low, 0.0), span.high) if low > 0 else span
+    # Marks stand a line beyond their candle; that line must not be a candle's.
+    room = 1.6 / rows if view.fills else 0.0
+    return span_of(low, high, max(0.06, room))
 
 
 def _levels(view: PriceView) -> list[float]:
@@ -248,6 +248,8 @@ def _draw_tiny(grid: Grid, view: PriceView, merged: Merged, last: float) -> None
 def _draw_rules(grid: Grid, frame: _Frame, span: Span) -> None:
     ticks, step = value_ticks(span, max(2, frame.rows // 4))
     for value in ticks:
+        if value < 0 <= span.high:
+            continue  # room below the lowest price, not prices
         row = frame.top + span.row(value, frame.rows)
         grid.rule(row, frame.columns, grid.glyphs.rule, "faint")
         grid.put(frame.columns + 1, row, tick_text(value, step, abs(span.high)), "muted")

@@ -136,6 +136,17 @@ def test_fills_are_marked_by_shape() -> None:
     assert any("v" in line[:90] for line in ascii_text.splitlines()[1:-1])
 
 
+def test_marks_hide_no_candle() -> None:
+    """Every column that has a mark below or above still has its candle."""
+    fills = tuple(fill(step, side, 100.0) for step in range(40) for side in ("buy", "sell"))
+    lines = text_of(view(40, fills=fills), 100, 14).splitlines()[1:-3]
+    columns = [x for x in range(100) if any(line[x : x + 1] == "▲" for line in lines)]
+    assert len(columns) == 40
+    for x in columns:
+        assert any(line[x : x + 1] in tuple("╷╵│╻╹┃║╽╿") for line in lines)
+        assert any(line[x : x + 1] == "▼" for line in lines)
+
+
 def test_resting_orders_and_cost_are_lines_with_words() -> None:
     """Each price an order rests at has a line with words; far ones are named at the edge."""
     low = float(view(60).low.min())
