@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
@@ -92,10 +94,24 @@ class StepdeckApp(App[None]):
         """Before a key finds its action: does it belong to the field that has the focus?"""
         if isinstance(event, events.Key) and not event.is_forwarded:
             self.key_is_fields = keys.belongs_to(self.focused, event)
+            if self.read_only and not self.key_is_fields:
+                self._say_why_not(event)
             await super().on_event(event)
             self.key_is_fields = False
         else:
             await super().on_event(event)
+
+    def _say_why_not(self, event: events.Key) -> None:
+        """A key that would write does nothing in a deck that watches; say so."""
+        screen = self.screen
+        for action in keys.of(*screen.places) if isinstance(screen, DeckScreen) else ():
+            if action.writes and not set(self.keys.of(action)).isdisjoint(event.aliases):
+                self.clear_notifications()
+                self.notify(
+                    f"{action.label} refused: watching only\nstepdeck without watch drives runs",
+                    severity="warning",
+                    markup=False,
+                )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """What works everywhere does not reach past a dialog, nor into a field."""
@@ -112,6 +128,10 @@ class StepdeckApp(App[None]):
     def on_mount(self) -> None:
         if self._first_run is not None:
             self.open_run(self._first_run)
+        if not self.is_headless:
+            # A window that closes and a machine that goes down leave no time for questions.
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.poller.start()
         self.set_interval(1.0, self._second_passed)
 
