@@ -57,7 +57,8 @@ class Deck:
             )
         from tui.gateway import Gateway
 
-        if create:
+        if create and self.settings.origins["db"] == "default":
+            # A folder that a person named and that is not there is a slip of the pen.
             path.parent.mkdir(parents=True, exist_ok=True)
         return Gateway.open(path, write=write, limits=self.settings.limits, app=app)
 

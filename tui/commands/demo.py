@@ -14,15 +14,14 @@ from engine.model import Rules, RunRequest
 from tui.commands.common import Deck, db_option, pass_deck
 from tui.commands.open import show_app
 
-# Fast enough to see them move, slow enough to look while they do.
+# The newest is on top of the list. Fast enough to see them move, slow enough to look meanwhile.
 REQUESTS: Final = (
     RunRequest(
-        "sma_cross",
-        params={"fast": 20, "slow": 100},
-        symbols=("AAPL",),
-        name="AAPL trend",
+        "manual",
+        symbols=("AAPL", "GOOG"),
+        start=date(2007, 1, 3),
+        name="by hand",
         tags=("demo",),
-        speed=40.0,
     ),
     RunRequest("momentum", params={"top": 2}, name="strongest two", tags=("demo",), speed=25.0),
     RunRequest(
@@ -36,11 +35,12 @@ REQUESTS: Final = (
         speed=15.0,
     ),
     RunRequest(
-        "manual",
-        symbols=("AAPL", "GOOG"),
-        start=date(2007, 1, 3),
-        name="by hand: press . to step",
+        "sma_cross",
+        params={"fast": 20, "slow": 100},
+        symbols=("AAPL",),
+        name="AAPL trend",
         tags=("demo",),
+        speed=40.0,
     ),
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -43,5 +45,15 @@ def show_app(
     from tui.app import StepdeckApp
 
     app = StepdeckApp(gateway, deck.settings, run_id=run_id, read_only=read_only)
-    app.run()
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        # As after `q` and "interrupt": the caller closes the ledger and clears up behind it.
+        app.exit()
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        app.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return app.return_code or 0
