@@ -43,10 +43,8 @@ def rows_document(rows: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def notices(record: RunRecord) -> tuple[str, ...]:
-    """What a reader of the figures ought to know about the run's bars."""
-    bars = record.metadata.get("bars") or {}
-    said = bars.get("notices") or ()
-    return (said,) if isinstance(said, str) else tuple(str(notice) for notice in said)
+    """What a reader of the figures ought to know about the run's bars and rules."""
+    return tuple(str(notice) for notice in record.metadata.get("notices") or ())
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: Iterable[int] = ()) -> str:

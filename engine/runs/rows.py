@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from engine.errors import TooManyActiveRuns
+from engine.model import Rules
 from engine.runs import config
 from engine.runs.lifecycle import Status, Trigger, sources, target
 from engine.runs.limits import Limits
 from engine.runs.requests import Prepared
+from engine.sim import costs
+from engine.sim.panel import Panel
 from engine.store import writes
 from engine.store.ledger import Ledger
 from engine.version import __version__
@@ -64,6 +67,16 @@ def first_row(
         "strategy_hash": prepared.loaded.source_hash,
         "engine_version": __version__,
     }
+
+
+def notices(rules: Rules, panel: Panel) -> list[str]:
+    """What a reader of the run's figures ought to know of its bars and rules."""
+    said = panel.provenance.get("notices") or ()
+    known = [said] if isinstance(said, str) else [str(notice) for notice in said]
+    known += costs.notices(rules.costs, panel.session_dates[0])
+    if rules.fill == "close":
+        known.append("fills at the close of the bar that was decided on: optimistic")
+    return known
 
 
 def refuse_past_caps(conn: writes.Connection, limits: Limits, agent_id: str | None) -> None:

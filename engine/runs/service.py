@@ -158,6 +158,7 @@ class RunService:
                 session.bars = bars
                 session.progress = Progress(simulation)
                 session.metadata["bars"] = dict(panel.provenance)
+                session.metadata["notices"] = rows.notices(session.request.rules, panel)
 
     def begin(self, session: Session) -> None:
         """Start a loaded run, whose ``decide`` the driver has set.

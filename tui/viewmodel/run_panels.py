@@ -31,12 +31,12 @@ POSITION_COLUMNS: Final = (
 )
 ORDER_COLUMNS: Final = (
     Column("step", "Step", 6, align="right"),
-    Column("symbol", "Symbol", 7),
+    Column("symbol", "Symbol", 7, priority=2),
     Column("side", "Side", 6),
-    Column("asked", "Asked", 10, align="right", priority=3),
+    Column("asked", "Asked", 10, align="right", priority=4),
     Column("filled", "Filled", 8, align="right", priority=1),
-    Column("price", "Price", 9, align="right", priority=2, sortable=False),
-    Column("status", "Outcome", 19, flexible=True),
+    Column("price", "Price", 9, align="right", priority=3, sortable=False),
+    Column("status", "Outcome", 18, flexible=True),
 )
 DECISION_COLUMNS: Final = (
     Column("step", "Step", 6, align="right"),
@@ -173,15 +173,12 @@ def zone_of(record: RunRecord) -> tzinfo:
     return ZoneInfo("America/New_York") if record.config.get("calendar") == "XNYS" else UTC
 
 
-def figures(detail: RunDetail, currency: str, formulas: Mapping[str, str]) -> tuple[Facts, ...]:
-    """The run's figures with the rules they were made under; what is not known is a dash.
-
-    ``formulas`` names how a figure is worked out, by its key.
-    """
+def figures(detail: RunDetail, currency: str) -> tuple[Facts, ...]:
+    """The run's figures with the rules they were made under; what is not known is a dash."""
     record = detail.record
     return (
         Facts("Result", _result(record, currency)),
-        Facts("Risk", _risk(record, formulas)),
+        Facts("Risk", _risk(record)),
         Facts("Trades", _trades(record, currency)),
         Facts("Costs", _costs(record, currency)),
         Facts("Rules in force", _rules(record, currency)),
@@ -208,7 +205,8 @@ def _result(record: RunRecord, currency: str) -> tuple[Fact, ...]:
     )
 
 
-def _risk(record: RunRecord, formulas: Mapping[str, str]) -> tuple[Fact, ...]:
+def _risk(record: RunRecord) -> tuple[Fact, ...]:
+    periods = (record.config.get("rules") or {}).get("sessions_per_year")
     return (
         Fact("max drawdown", fmt.percent(record.max_drawdown)),
         Fact(
@@ -218,8 +216,9 @@ def _risk(record: RunRecord, formulas: Mapping[str, str]) -> tuple[Fact, ...]:
             else fmt.DASH,
         ),
         Fact("volatility", fmt.share(_figure(record, "annual_volatility"), 1)),
-        Fact("Sharpe", fmt.ratio(record.sharpe), note=formulas.get("sharpe", "")),
-        Fact("Sortino", fmt.ratio(record.sortino), note=formulas.get("sortino", "")),
+        Fact("Sharpe, daily", fmt.ratio(record.sharpe)),
+        Fact("Sortino, daily", fmt.ratio(record.sortino)),
+        Fact("periods a year", fmt.count(periods), "muted"),
         Fact("Calmar", fmt.ratio(_figure(record, "calmar"))),
         Fact("exposure", fmt.share(_figure(record, "exposure"), 1)),
     )
@@ -281,8 +280,7 @@ def _rules(record: RunRecord, currency: str) -> tuple[Fact, ...]:
 
 
 def _bars(record: RunRecord) -> tuple[Fact, ...]:
-    known: Mapping[str, Any] = record.metadata.get("bars") or {}
-    notices = known.get("notices") or ()
+    notices = record.metadata.get("notices") or ()
     return (
         Fact("source", record.source),
         Fact("timeframe", record.timeframe or fmt.DASH),
