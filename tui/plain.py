@@ -117,7 +117,10 @@ def runs_table(rows: Iterable[tuple[RunRecord, str]]) -> str:
 
 def run_text(record: RunRecord, owner: str, formulas: Mapping[str, str]) -> str:
     """One run in full: state, figures with their formulas, costs by kind, rules, hashes."""
-    parts = [_head(record, owner), _figures(record, formulas), _costs(record), _rules(record)]
+    parts = [_head(record, owner)]
+    if record.step_index:
+        parts += [_figures(record, formulas), _costs(record)]
+    parts.append(_rules(record))
     said = notices(record)
     if said:
         parts.append("Notices\n" + "\n".join(f"  {safe_line(notice)}" for notice in said))
