@@ -284,7 +284,7 @@ class RunScreen(DeckScreen):
         self._rows("positions", run_panels.position_rows(detail, currency, sorts("positions")))
         self._rows("orders", run_panels.order_rows(detail, sorts("orders")))
         self._rows("decisions", run_panels.decision_rows(detail, zone, sorts("decisions")))
-        self.query_one("#figures", FactsPanel).show(run_panels.figures(detail, currency, {}))
+        self.query_one("#figures", FactsPanel).show(run_panels.figures(detail, currency))
         self._show_price()
         for number, name in enumerate(PANELS, 1):
             self.query_one(

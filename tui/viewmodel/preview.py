@@ -48,10 +48,8 @@ def facts(detail: RunDetail, currency: str) -> tuple[Facts, ...]:
     if detail.decisions:
         last = detail.decisions[-1]
         by = last.decision_source.replace("_", " ")
-        groups.append(
-            Facts("Last decision", (Fact(f"step {last.step_index}, {by}", decision_text(last)),))
-        )
-    groups.append(Facts("Run", (Fact("id", record.run_id, "muted"),)))
+        groups.append(Facts(f"Decision {last.step_index}, {by}", (Fact(decision_text(last), ""),)))
+    groups.append(Facts("Run", (Fact(record.run_id, ""),)))
     return tuple(groups)
 
 
@@ -62,7 +60,7 @@ def position_facts(positions: tuple[Position, ...], currency: str) -> list[Fact]
     largest = sorted(positions, key=lambda held: -abs(held.market_value))[:MOST_POSITIONS]
     lines = [
         Fact(
-            f"{held.symbol}  {fmt.quantity(held.quantity)} @ {fmt.price(held.avg_cost)}",
+            f"{held.symbol}  {fmt.quantity(held.quantity)}",
             fmt.signed_money(held.unrealized_pnl, currency),
             fmt.gain_role(held.unrealized_pnl),
         )

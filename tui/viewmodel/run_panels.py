@@ -29,14 +29,15 @@ POSITION_COLUMNS: Final = (
     Column("weight", "Weight", 7, align="right", priority=3),
     Column("gain", "Unrealized", 12, align="right"),
 )
+# Why an order came to its end is what people look for: the outcome keeps room for its reason.
 ORDER_COLUMNS: Final = (
-    Column("step", "Step", 6, align="right"),
-    Column("symbol", "Symbol", 7, priority=2),
+    Column("step", "Step", 5, align="right"),
+    Column("symbol", "Symbol", 6, priority=2),
     Column("side", "Side", 6),
-    Column("asked", "Asked", 10, align="right", priority=4),
-    Column("filled", "Filled", 8, align="right", priority=1),
-    Column("price", "Price", 9, align="right", priority=3, sortable=False),
-    Column("status", "Outcome", 18, flexible=True),
+    Column("asked", "Asked", 8, align="right", priority=4),
+    Column("filled", "Filled", 7, align="right", priority=1),
+    Column("price", "Price", 8, align="right", priority=3, sortable=False),
+    Column("status", "Outcome", 28, flexible=True),
 )
 DECISION_COLUMNS: Final = (
     Column("step", "Step", 6, align="right"),

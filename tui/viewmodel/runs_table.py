@@ -10,20 +10,20 @@ from tui.viewmodel.runs import RunView
 from tui.widgets.spark import progress_bar, spark
 from tui.widgets.table import Cell, Column, Row
 
-BAR_CELLS: Final = 8
-SPARK_CELLS: Final = 12
+BAR_CELLS: Final = 7
+SPARK_CELLS: Final = 10
 
 # The higher the number, the sooner a narrow window does without the column; 0 is always there.
 COLUMNS: Final[tuple[Column, ...]] = (
     Column("status", "Status", 13),
-    Column("name", "Name", 14, flexible=True),
-    Column("strategy", "Strategy", 14, priority=4),
+    Column("name", "Name", 13, flexible=True),
+    Column("strategy", "Strategy", 13, priority=4),
     Column("driver", "Driver", 8, priority=10),
-    Column("symbols", "Symbols", 16, priority=6),
+    Column("symbols", "Symbols", 12, priority=6),
     Column("progress", "Progress", BAR_CELLS + 10, align="right"),
     Column("rate", "Steps/s", 7, align="right", priority=7),
-    Column("eta", "ETA", 7, align="right", priority=8),
-    Column("equity", "Equity", 14, align="right", priority=3),
+    Column("eta", "ETA", 6, align="right", priority=8),
+    Column("equity", "Equity", 13, align="right", priority=3),
     Column("return", "Return", 10, align="right"),
     Column("drawdown", "Max DD", 8, align="right", priority=5),
     Column("spark", "Curve", SPARK_CELLS, priority=2, sortable=False),

@@ -73,7 +73,7 @@ def test_runs(take: Callable[..., bool], size: tuple[int, int]) -> None:
 
     async def before(pilot: Pilot[None]) -> None:
         await pilot.press("G", "k")
-        await until(pilot, shows(pilot, "Last decision"))
+        await until(pilot, shows(pilot, "Decision 756"))
 
     assert take(size, before)
 
@@ -154,7 +154,7 @@ def test_light(take: Callable[..., bool]) -> None:
 
     async def before(pilot: Pilot[None]) -> None:
         await pilot.press("G", "k")
-        await until(pilot, shows(pilot, "Last decision"))
+        await until(pilot, shows(pilot, "Decision 756"))
 
     assert take((120, 36), before, theme="stepdeck-light")
 

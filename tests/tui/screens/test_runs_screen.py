@@ -102,7 +102,7 @@ async def test_preview_follows_the_cursor(gateway: Gateway) -> None:
         await until(pilot, lambda: run_id in screen_text(app))
         assert "ZeroDivisionError" in screen_text(app)
         await go_to(app, "by hand")
-        await until(pilot, lambda: "AAPL  200 @" in screen_text(app))
+        await until(pilot, lambda: "AAPL  200 " in screen_text(app))
 
 
 async def test_enter_opens_the_run_and_esc_comes_back(gateway: Gateway) -> None:
