@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
@@ -42,6 +41,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "cancel": ("control", "Cancel runs, also those of another process."),
     "pause": ("control", "Hold runs where they are."),
     "resume": ("control", "Let paused runs go on; take up interrupted ones."),
+    "verify": ("verify", "Replay a run and check every row, hash and digest of it."),
     "export": ("export", "Equity, orders, fills and steps as files, or a decision tape."),
     "strategies": ("strategies", "The strategies there are, with their parameters."),
     "data": ("data", "Check a file of bars."),
@@ -53,7 +53,6 @@ NOT_YET: Final = frozenset(
         "fork",
         "rewind",
         "compare",
-        "verify",
         "audit",
         "sweep",
         "serve",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from engine.drivers.host import Host
     from engine.runs.service import RunService
+    from engine.runs.verification import Verification as Verification
     from engine.sim.panel import Panel
 
 Owner = Literal["here", "elsewhere", "gone", "none"]
@@ -318,6 +319,15 @@ class Gateway:
             panel = panel_of(market.resolve(request).load())
             self._panels = {run_id: panel}
         return panel
+
+    def verify(self, run_id: str) -> Verification:
+        """Check the run's hashes, digest chain and rows against a replay of its decisions.
+
+        Reads its bars and may take a while. Raises ``RunNotFound`` and ``LedgerError`` kinds.
+        """
+        from engine.runs.verify import verify
+
+        return verify(self.reader(), run_id)
 
     # -- doing ----------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from engine.store.connection import (
 )
 from engine.store.records import Command, CommitRecord, Event, StepRecord, stamp_of
 from engine.store.schema import JSON_COLUMNS, RUN_COLUMNS
+from engine.store.seal import stored_row
 
 _CHUNK = 20_000
 _LISTS: Final = frozenset({"tags", "symbols"})
@@ -149,6 +150,17 @@ class Reader:
         if not rows:
             raise _not_found(run_id)
         return _run(rows[0])
+
+    def stored_run(self, run_id: str) -> dict[str, Any]:
+        """The row of a run as it is stored, JSON columns as text. Raises ``RunNotFound``."""
+        try:
+            with self._lock:
+                row = stored_row(self._conn, run_id)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        if row is None:
+            raise _not_found(run_id)
+        return row
 
     def run_key(self, run_id: str) -> int:
         """The run's integer key in ``equity_points``. Raises ``RunNotFound``."""

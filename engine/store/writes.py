@@ -15,6 +15,7 @@ from engine.errors import RunNotFound
 from engine.store.append import Append, StepRow, append
 from engine.store.records import Command
 from engine.store.schema import ACTIVE
+from engine.store.seal import end_row
 from engine.store.values import encode_columns, quoted
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
 Connection = sqlite3.Connection
 
 _CUT_SHORT = frozenset({"cancelled", "failed"})
+_TERMINAL = _CUT_SHORT | {"completed"}
 _END_ORDERS = (
     "UPDATE orders SET reason = 'run_ended', "
     "status = iif(filled_quantity > 0, 'partially_filled', 'cancelled'), "
@@ -109,12 +111,14 @@ def transition(
 
     ``owner`` or ``epoch`` None asks for none in particular. ``columns`` are set with it. Whether it
     landed: False has changed nothing. The ``status`` event carries from, to and reason. The orders
-    that were alive when a run is cancelled or fails end with it.
+    that were alive when a run is cancelled or fails end with it; a run that ends is sealed.
     """
     before = _status(conn, run_id)
     if before is None or before not in {str(source) for source in sources}:
         return False
-    values = {**encode_columns(columns), "status": str(to), "updated_at": at}
+    ends = str(to) in _TERMINAL
+    # A terminal row is closed to every update: it gets that status last, with its own hash.
+    values = {**encode_columns(columns), "status": before if ends else str(to), "updated_at": at}
     condition, lease = _lease(owner, epoch)
     changed = conn.execute(
         f"UPDATE runs SET {_settings(values)} WHERE run_id = ? AND status = ?{condition}",
@@ -124,6 +128,8 @@ def transition(
         return False
     if to in _CUT_SHORT:
         conn.execute(_END_ORDERS, (run_id, run_id))
+    if ends:
+        end_row(conn, run_id, str(to))
     _status_event(conn, run_id, before, str(to), reason, at)
     return True
 

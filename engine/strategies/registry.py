@@ -109,6 +109,24 @@ def load(spec: str) -> LoadedStrategy:
     raise _unknown(spec, [*builtins, "manual"])
 
 
+def source_hash(spec: str) -> str | None:
+    """SHA-256 of the source that ``spec`` names now, found without running any of it.
+
+    None where there is none to be had: a person, a class from a notebook, a file that is gone.
+    """
+    builtins = _builtins()
+    if spec in builtins:
+        path = Path(inspect.getfile(builtins[spec]))
+    elif spec.startswith(TAPE_PREFIX):
+        path = Path(spec.removeprefix(TAPE_PREFIX))
+    else:
+        path = Path(spec.rpartition(":")[0] or spec)
+    try:
+        return hashlib.sha256(path.expanduser().read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
 def from_class(cls: type[Strategy]) -> LoadedStrategy:
     """A class at hand, as from a notebook; its hash is its source file's, None if it has none."""
     try:
