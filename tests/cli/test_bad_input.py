@@ -288,9 +288,7 @@ def test_a_ledger_that_is_not_there_is_not_made(
     assert not ledger.exists()
 
 
-@pytest.mark.parametrize(
-    "words", [("show", "zzz"), ("cancel", "@9"), ("export", "@0", "-o", "x"), ("zzz",)]
-)
+@pytest.mark.parametrize("words", [("show", "zzz"), ("cancel", "@9"), ("export", "@0", "-o", "x")])
 def test_a_run_that_is_not_there_is_refused(
     stepdeck: Command, finished: Path, words: tuple[str, ...]
 ) -> None:
@@ -332,3 +330,10 @@ def test_a_reader_that_leaves_is_no_fault(stepdeck: Command, finished: Path) -> 
     _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
     assert "unexpected" not in err
+
+
+@pytest.mark.parametrize("words", [(), ("demo",)])
+def test_the_app_needs_a_terminal(stepdeck: Command, ledger: Path, words: tuple[str, ...]) -> None:
+    """Without a terminal the app is refused, naming what prints text, before a ledger is made."""
+    refused(stepdeck(*words), 2, "terminal", "watch --plain")
+    assert not ledger.exists()

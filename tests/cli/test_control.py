@@ -85,3 +85,23 @@ def test_a_dead_owner_s_run_can_be_taken_up(stepdeck: Command, ledger: Path) -> 
     assert rows(ledger, "SELECT count(*) FROM equity WHERE run_id = ?", run_id) == [
         (done.document["total_steps"],)
     ]
+
+
+def test_several_runs_are_resumed_one_after_the_other(stepdeck: Command, ledger: Path) -> None:
+    """Each is taken up and run to its end; with --json the answer is one list."""
+    window = ("--symbols", "IBM", "--end", "2000-06-30", "--no-baselines", "--paused")
+    ids = [stepdeck("run", "sma_cross", *window).out.strip() for _ in range(2)]
+    done = stepdeck("resume", *ids, "--json")
+    assert done.status == 0
+    assert [(run["run_id"], run["status"]) for run in done.document] == [
+        (run_id, "completed") for run_id in ids
+    ]
+
+
+def test_one_run_that_cannot_be_resumed_keeps_the_others(stepdeck: Command, ledger: Path) -> None:
+    """All are looked at before the first is taken up."""
+    window = ("--symbols", "IBM", "--end", "2000-06-30", "--paused")
+    ids = [stepdeck("run", strategy, *window).out.strip() for strategy in ("sma_cross", "manual")]
+    done = stepdeck("resume", *ids)
+    assert (done.status, ids[1] in done.err) == (1, True)
+    assert rows(ledger, "SELECT DISTINCT status FROM runs") == [("interrupted",)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from engine.errors import RunNotResumable
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
+from tui.plain import run_document, state, steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,8 +56,6 @@ def _each(
 
 
 def _print(records: list[RunRecord], *, as_json: bool) -> None:
-    from tui.plain import run_document, state, steps
-
     if as_json:
         print_json([run_document(record) for record in records])
         return
@@ -64,36 +64,57 @@ def _print(records: list[RunRecord], *, as_json: bool) -> None:
 
 
 @click.command("resume")
-@click.argument("run")
-@click.option("--paused", is_flag=True, help="Prepare an interrupted run for the app only.")
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--paused", is_flag=True, help="Leave interrupted runs for the app to take up.")
 @json_option
 @db_option
 @pass_deck
-def resume(deck: Deck, run: str, paused: bool, as_json: bool) -> int:
-    """Let RUN go on if it is paused; take it up, and run it to its end, if it is interrupted."""
-    from tui.commands.foreground import drive
+def resume(deck: Deck, runs: tuple[str, ...], paused: bool, as_json: bool) -> int:
+    """Let RUNS go on if they are paused; take them up and run them to their end, one after the
+    other, if they are interrupted.
 
+    --json prints one run as `run` does, several as a list.
+    """
+    from tui.commands.foreground import CANCELLED, drive, exit_status, print_run
+
+    resumed: list[RunRecord] = []
+    show = resumed.append if as_json else partial(print_run, as_json=False)
+    status = 0
+    for record in _resumable(deck, runs, paused=paused):
+        if record.status != "interrupted" or paused:
+            resumed.append(record)
+            if not as_json:
+                _print([record], as_json=False)
+            continue
+        ended = drive(deck, partial(_take_up, record.run_id), show)
+        status = max(status, exit_status(ended, as_json=as_json))
+        if status == CANCELLED:
+            break
+    if as_json:
+        documents = [run_document(record) for record in resumed]
+        print_json(documents if len(runs) > 1 else documents[0])
+    return status
+
+
+def _take_up(run_id: str, gateway: Gateway) -> RunRecord:
+    return gateway.take_up(run_id, play=True)
+
+
+def _resumable(deck: Deck, runs: Iterable[str], *, paused: bool) -> list[RunRecord]:
+    """The runs as they are, those that were merely paused let go; all checked before the first."""
     gateway = deck.open(write=True)
     try:
-        record = gateway.record(gateway.resolve(run))
-        if record.status != "interrupted":
-            _print([gateway.resume(record.run_id)], as_json=as_json)
-            return 0
+        records = [gateway.record(run_id) for run_id in dict.fromkeys(map(gateway.resolve, runs))]
+        for record in records:
+            if record.status == "interrupted" and record.driver == "manual" and not paused:
+                raise RunNotResumable(
+                    f"run {record.run_id} is stepped by hand",
+                    field="run",
+                    remedy=f"open it with `stepdeck {record.run_id}`",
+                )
+        return [
+            record if record.status == "interrupted" else gateway.resume(record.run_id)
+            for record in records
+        ]
     finally:
         gateway.close()
-    if paused:
-        # It is as it was already, and any process may take it up.
-        _print([record], as_json=as_json)
-        return 0
-    if record.driver == "manual":
-        raise RunNotResumable(
-            f"run {record.run_id} is stepped by hand",
-            field="run",
-            remedy=f"open it with `stepdeck {record.run_id}`",
-        )
-    return drive(
-        deck,
-        lambda gateway: gateway.take_up(record.run_id, play=True),
-        create=False,
-        as_json=as_json,
-    )

@@ -12,7 +12,7 @@ import click
 
 from engine.model import Rules, RunRequest
 from tui.commands.common import Deck, db_option, pass_deck
-from tui.commands.open import show_app
+from tui.commands.open import require_terminal, show_app
 
 # The newest is on top of the list. Fast enough to see them move, slow enough to look meanwhile.
 REQUESTS: Final = (
@@ -53,6 +53,7 @@ def demo(deck: Deck) -> int:
 
     The ledger is thrown away at the end, unless --db names one to keep.
     """
+    require_terminal()
     with ExitStack() as stack:
         if deck.db is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stepdeck-demo-"))

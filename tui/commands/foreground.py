@@ -64,16 +64,22 @@ class Signals:
                 signal.signal(number, handler)
 
 
-def drive(deck: Deck, begin: Callable[[Gateway], RunRecord], *, create: bool, as_json: bool) -> int:
-    """Follow the run that ``begin`` makes or takes up to its end; print it; the exit status."""
+def drive(
+    deck: Deck, begin: Callable[[Gateway], RunRecord], show: Show, *, create: bool = False
+) -> RunRecord:
+    """Follow the run that ``begin`` makes or takes up to its end; ``show`` gets it as it ended.
+
+    Its baseline comes after that and is waited for. A run that a signal made this process leave is
+    ``interrupted`` in the answer.
+    """
     gateway = deck.open(write=True, create=create)
     with Signals().caught() as signals:
         try:
             record = _follow(gateway, begin(gateway).run_id, signals)
             if record.status in _ENDED:
-                _print(record, as_json=as_json)
+                show(record)
                 _wait_for_baselines(gateway, signals)
-                return _status(record, as_json=as_json)
+                return record
         finally:
             gateway.close(live="interrupt")
     # Only now does the ledger say what became of a run that was left.
@@ -82,8 +88,8 @@ def drive(deck: Deck, begin: Callable[[Gateway], RunRecord], *, create: bool, as
         record = gateway.record(record.run_id)
     finally:
         gateway.close()
-    _print(record, as_json=as_json)
-    return _status(record, as_json=as_json)
+    show(record)
+    return record
 
 
 def _follow(gateway: Gateway, run_id: str, signals: Signals) -> RunRecord:
@@ -144,7 +150,8 @@ def _bar() -> Iterator[Show]:
         yield show
 
 
-def _print(record: RunRecord, *, as_json: bool) -> None:
+def print_run(record: RunRecord, *, as_json: bool) -> None:
+    """A run as it ended, on stdout at once: whoever reads a pipe does not wait for the baseline."""
     if as_json:
         print_json(run_document(record))
     else:
@@ -160,7 +167,7 @@ def _wait_for_baselines(gateway: Gateway, signals: Signals) -> None:
         pass
 
 
-def _status(record: RunRecord, *, as_json: bool) -> int:
+def exit_status(record: RunRecord, *, as_json: bool) -> int:
     """The exit status of a run that ended so; what did not go well is said on stderr."""
     if record.status == "completed":
         return DONE

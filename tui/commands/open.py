@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
+from engine.errors import InvalidOption
 from tui.commands.common import Deck, db_option, pass_deck
 
 if TYPE_CHECKING:
@@ -26,13 +28,33 @@ def command(deck: Deck, run: str | None) -> int:
 
 def open_app(deck: Deck, run: str | None, *, read_only: bool = False) -> int:
     """Open the app on the deck's ledger; its return code. A run that is not there is refused."""
+    # A word that names no run, most often a misspelt verb, makes no ledger.
+    run_id = _resolve(deck, run) if run is not None else None
+    require_terminal()
     gateway = deck.open(write=not read_only, create=not read_only, app=True)
     try:
-        run_id = gateway.resolve(run) if run is not None else None
         return show_app(deck, gateway, run_id, read_only=read_only)
     finally:
         # What the person chose on quitting has been done by the app; the rest is left resumable.
         gateway.close(live="interrupt")
+
+
+def _resolve(deck: Deck, run: str) -> str:
+    gateway = deck.open(write=False)
+    try:
+        return gateway.resolve(run)
+    finally:
+        gateway.close()
+
+
+def require_terminal() -> None:
+    """Raise ``InvalidOption`` where there is nothing for the app to draw on."""
+    # TEXTUAL_DRIVER names another place than a terminal, as a browser's server does.
+    if "TEXTUAL_DRIVER" in os.environ or (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    raise InvalidOption(
+        "the app needs a terminal", remedy="`stepdeck runs` and `watch --plain` print text"
+    )
 
 
 def show_app(

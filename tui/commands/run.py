@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -71,9 +72,15 @@ def run(deck: Deck, /, strategy: str, as_json: bool, **given: Value) -> int:
     # A manual run has nobody in the foreground to decide: it waits for the app.
     if request.paused or strategy == "manual":
         return _prepare(deck, request, as_json=as_json)
-    from tui.commands.foreground import drive
+    from tui.commands.foreground import drive, exit_status, print_run
 
-    return drive(deck, lambda gateway: gateway.create(request), create=True, as_json=as_json)
+    record = drive(
+        deck,
+        lambda gateway: gateway.create(request),
+        partial(print_run, as_json=as_json),
+        create=True,
+    )
+    return exit_status(record, as_json=as_json)
 
 
 def _prepare(deck: Deck, request: RunRequest, *, as_json: bool) -> int:
