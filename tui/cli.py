@@ -150,7 +150,7 @@ def describe(error: StepdeckError | click.ClickException, argv: Sequence[str]) -
         said = {"code": error.code, "message": str(error)}
         if error.field is not None:
             said["field"] = error.field
-        if isinstance(error, RunNotFound) and argv and not argv[0].startswith("-"):
+        if isinstance(error, RunNotFound | LedgerMissing) and argv and argv[0][0:1] != "-":
             # The first word was taken for a run; it may have been meant as a verb.
             close = get_close_matches(argv[0], VERBS, n=1)
             if close and argv[0] not in VERBS:
@@ -204,6 +204,10 @@ def _unexpected(
 def main() -> None:
     """The entry point: run ``sys.argv``, exit with its status."""
     sys.excepthook = _unexpected
+    if os.name == "nt":
+        message = "stepdeck needs the file locks of Linux or macOS; on Windows run it under WSL"
+        report({"code": "not_available", "message": message}, as_json="--json" in sys.argv)
+        sys.exit(USAGE)
     if "_STEPDECK_COMPLETE" in os.environ:
         stepdeck.main(prog_name="stepdeck")
     try:
