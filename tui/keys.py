@@ -196,9 +196,10 @@ ON_SCREEN: Final = ("next_panel", "previous_panel")
 def bindings(*places: Place, ids: Collection[str] = ()) -> list[BindingType]:
     """Textual bindings of the places' actions, or of those in ``ids`` alone.
 
-    Their ids make them remappable by Textual's keymap. All but those of a list and of a form's own
-    fields are looked up before the key is handed to a widget's queue, so that keys pressed faster
-    than the screen draws (``x`` and at once ``y``) all find what they were meant for.
+    Their ids make them remappable by Textual's keymap. All but those of the ticket, whose one field
+    takes enter itself, are looked up before the key is handed to a widget's queue, so that keys
+    pressed faster than the screen draws (``j``, ``x`` and at once ``y``) act in their order and on
+    what they were meant for.
     """
     return [
         Binding(
@@ -208,7 +209,7 @@ def bindings(*places: Place, ids: Collection[str] = ()) -> list[BindingType]:
             id=action.id,
             tooltip=action.help,
             show=bool(action.bar),
-            priority=action.place not in (Place.LIST, Place.TICKET),
+            priority=action.place is not Place.TICKET,
         )
         for action in of(*places)
         if action.keys and (not ids or action.id in ids)

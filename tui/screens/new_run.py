@@ -25,6 +25,7 @@ from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckScreen
 from tui.viewmodel import form
 from tui.viewmodel.form import Field, Group
+from tui.widgets.line import Line
 
 TYPING_SECONDS = 0.15
 
@@ -54,7 +55,7 @@ class FieldRow(Horizontal):
                 id=field.widget_id,
             )
         else:
-            yield Input(self._initial, placeholder=field.default, compact=True, id=field.widget_id)
+            yield Line(self._initial, placeholder=field.default, compact=True, id=field.widget_id)
         yield Static(safe_line(field.help), classes="field-help", markup=False)
 
     @property

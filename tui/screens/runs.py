@@ -23,6 +23,7 @@ from tui.viewmodel import filters, preview, runs, runs_table
 from tui.viewmodel.runs import RunView, Sorting
 from tui.widgets.curve import CurveChart
 from tui.widgets.facts import FactsPanel
+from tui.widgets.line import Line
 from tui.widgets.table import DeckTable
 
 EMPTY: Final = (
@@ -55,7 +56,7 @@ class RunsScreen(DeckScreen):
         with Horizontal(classes="buttons", id="runs-buttons"):
             for action in ("runs.new", "runs.open", "runs.pause", "runs.cancel", "runs.take_up"):
                 yield ActionButton(action, shown)
-            yield Input(
+            yield Line(
                 placeholder=f"{shown.shown(keys.BY_ID['runs.filter'])} filter",
                 compact=True,
                 id="filter",

@@ -19,6 +19,7 @@ from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckDialog
 from tui.viewmodel import ticket
 from tui.viewmodel.ticket import Standing
+from tui.widgets.line import Line
 
 WORDS = {"shares": "shares", "notional": "money", "weight": "weight of equity"}
 FILLS = {"next_open": "fills at the next bar's open", "close": "fills at this bar's close"}
@@ -82,7 +83,7 @@ class TicketDialog(DeckDialog[Decision | None]):
                 )  # fmt: skip
             with Horizontal(classes="field"):
                 yield Static("size", classes="field-label", markup=False)
-                yield Input(self._first_size(), compact=True, id="ticket-size")
+                yield Line(self._first_size(), compact=True, id="ticket-size")
             yield Static("", id="ticket-estimate", classes="dialog-body", markup=False)
             with Horizontal(classes="dialog-buttons"):
                 yield ActionButton("ticket.place", shown)
