@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.sim.panel import Panel
     from engine.strategies.registry import StrategyInfo
     from tui.gateway import RunDetail, Snapshot
+    from tui.viewmodel.run_panels import PanelRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,14 @@ class Tick:
     """One look at the ledger.
 
     ``sparks`` holds equity samples of the runs in view, ``rates`` steps a second of the runs that
-    move, ``detail`` the run being followed, if any.
+    move, ``detail`` the run being followed, if any, and ``panels`` what its own screen shows of it.
     """
 
     snapshot: Snapshot
     sparks: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
     rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     detail: RunDetail | None = None
+    panels: PanelRows | None = None
 
 
 class Polled(Message):

@@ -21,6 +21,7 @@ from tui.messages import Broke, Polled, PollTrouble, Tick
 
 if TYPE_CHECKING:
     from tui.gateway import Gateway, RunDetail, Snapshot
+    from tui.viewmodel.run_panels import RunPanels
 
 log = logging.getLogger(__name__)
 FOCUSED_SECONDS: Final = 0.1
@@ -77,6 +78,7 @@ class Poller:
         self._focused = True
         self._in_view: tuple[str, ...] = ()
         self._followed: str | None = None
+        self._panels: RunPanels | None = None
         self._asked_anew = True
         self._version: int | None = None
         self._looked_at = -LOOK_ANYWAY_SECONDS
@@ -97,13 +99,19 @@ class Poller:
         if self._thread.is_alive():
             self._thread.join(1.0)
 
-    def show(self, in_view: Sequence[str], followed: str | None) -> None:
-        """Say which runs need sparklines and which one is followed in detail."""
+    def show(
+        self, in_view: Sequence[str], followed: str | None, panels: RunPanels | None = None
+    ) -> None:
+        """Say which runs need sparklines and which one is followed in detail.
+
+        ``panels`` works the followed run's screen out, here and not on the screen's thread.
+        """
         wanted = tuple(in_view)
         with self._lock:
-            if wanted == self._in_view and followed == self._followed:
+            now = (self._in_view, self._followed, self._panels)
+            if now == (wanted, followed, panels):
                 return
-            self._in_view, self._followed = wanted, followed
+            self._in_view, self._followed, self._panels = wanted, followed, panels
             self._asked_anew = True
         self._wake.set()
 
@@ -149,7 +157,7 @@ class Poller:
         """
         with self._lock:
             asked, self._asked_anew = self._asked_anew, False
-            in_view, followed = self._in_view, self._followed
+            in_view, followed, panels = self._in_view, self._followed, self._panels
         now = self._monotonic()
         version = self._gateway.data_version()
         changed = version != self._version or now - self._looked_at >= LOOK_ANYWAY_SECONDS
@@ -161,24 +169,19 @@ class Poller:
         # The version was read first: what is committed meanwhile is looked at again, never missed.
         self._version = version
         records = {row.record.run_id: row.record for row in self._snapshot.rows}
+        moving = {
+            name: record.step_index
+            for name, record in records.items()
+            if record.status == "running"
+        }
+        steps = {name: records[name].step_index for name in in_view if name in records}
+        detail = self._detail_of(followed)
         return Tick(
             self._snapshot,
-            MappingProxyType(
-                self._sparks_of(
-                    {name: records[name].step_index for name in in_view if name in records}
-                )
-            ),
-            MappingProxyType(
-                self._rates.observe(
-                    now,
-                    {
-                        name: record.step_index
-                        for name, record in records.items()
-                        if record.status == "running"
-                    },
-                )
-            ),
-            self._detail_of(followed),
+            MappingProxyType(self._sparks_of(steps)),
+            MappingProxyType(self._rates.observe(now, moving)),
+            detail,
+            panels.make(detail) if panels is not None and detail is not None else None,
         )
 
     def _sparks_of(self, steps: Mapping[str, int]) -> dict[str, tuple[float, ...]]:

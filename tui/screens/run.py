@@ -24,12 +24,12 @@ from tui.messages import Acted, BarsLoaded, BarsMissing, Tick
 from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckScreen, style_of
 from tui.screens.dialogs import ConfirmDialog
-from tui.viewmodel import preview, run_panels, runs
+from tui.viewmodel import run_panels, runs
 from tui.viewmodel.ticket import Standing
 from tui.widgets.curve import CurveChart
 from tui.widgets.facts import FactsPanel
 from tui.widgets.price import PriceChart, PriceView
-from tui.widgets.table import DeckTable, Row
+from tui.widgets.table import DeckTable
 
 if TYPE_CHECKING:
     from engine.model import RunRecord
@@ -74,6 +74,8 @@ class RunScreen(DeckScreen):
         self._chosen = 1
         self._chosen_list = 4
         self._sorts: dict[str, tuple[str, bool]] = {}
+        self._panels: run_panels.RunPanels | None = None
+        self._rows: run_panels.PanelRows | None = None
 
     # -- layout ---------------------------------------------------------------------------------
 
@@ -113,10 +115,11 @@ class RunScreen(DeckScreen):
             yield Static("", id="pace", markup=False)
 
     def on_mount(self) -> None:
+        self._panels = run_panels.RunPanels(self.deck.settings.currency)
         self.choose_panel(1)
 
     def on_screen_resume(self) -> None:
-        self.deck.poller.show((), self.run_id)
+        self.deck.poller.show((), self.run_id, self._panels)
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
@@ -194,7 +197,8 @@ class RunScreen(DeckScreen):
             self._speed = detail.record.config.get("speed")
             self._speed_known = True
         self._show_head()
-        if changed:
+        if changed or tick.panels is not self._rows:
+            self._rows = tick.panels
             self._show_panels()
         self._want_bars()
 
@@ -274,25 +278,17 @@ class RunScreen(DeckScreen):
         self.query_one("#pace", Static).update(Content.styled(text, "$text-muted"), layout=False)
 
     def _show_panels(self) -> None:
-        detail = self._detail
-        if detail is None:
-            return
-        currency = self.deck.settings.currency
-        self.query_one("#equity", CurveChart).show(preview.curves(detail))
-        zone = run_panels.zone_of(detail.record)
-        sorts = self._sorts.get
-        self._rows("positions", run_panels.position_rows(detail, currency, sorts("positions")))
-        self._rows("orders", run_panels.order_rows(detail, sorts("orders")))
-        self._rows("decisions", run_panels.decision_rows(detail, zone, sorts("decisions")))
-        self.query_one("#figures", FactsPanel).show(run_panels.figures(detail, currency))
+        rows = self._rows
+        if rows is not None:
+            self.query_one("#equity", CurveChart).show(rows.curves)
+            self.query_one("#positions", DeckTable).set_rows(rows.positions)
+            self.query_one("#orders", DeckTable).set_rows(rows.orders)
+            self.query_one("#decisions", DeckTable).set_rows(rows.decisions)
+            self.query_one("#figures", FactsPanel).show(rows.figures)
         self._show_price()
         for number, name in enumerate(PANELS, 1):
-            self.query_one(
-                f"#panel-{name}", Vertical
-            ).border_title = f"{number} {self._title(name)}"
-
-    def _rows(self, name: str, rows: list[Row]) -> None:
-        self.query_one(f"#{name}", DeckTable).set_rows(rows)
+            panel = self.query_one(f"#panel-{name}", Vertical)
+            panel.border_title = f"{number} {self._title(name)}"
 
     # -- price ----------------------------------------------------------------------------------
 
@@ -617,7 +613,9 @@ class RunScreen(DeckScreen):
         falling = table.sort == (column, False)
         table.set_sort(column, falling)
         self._sorts[str(table.id)] = (column, falling)
-        self._show_panels()
+        if self._panels is not None:
+            self._panels.sorts = dict(self._sorts)
+            self.deck.poller.look_now()
 
     def action_copy(self) -> None:
         """Copy the run's id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,7 +15,6 @@ from tui.widgets.curve import Curves, Series
 from tui.widgets.facts import Fact, Facts
 
 if TYPE_CHECKING:
-    from engine.store.records import StepRecord
     from tui.gateway import RunDetail
 
 MOST_POSITIONS: Final = 4
@@ -48,7 +48,9 @@ def facts(detail: RunDetail, currency: str) -> tuple[Facts, ...]:
     if detail.decisions:
         last = detail.decisions[-1]
         by = last.decision_source.replace("_", " ")
-        groups.append(Facts(f"Decision {last.step_index}, {by}", (Fact(decision_text(last), ""),)))
+        groups.append(
+            Facts(f"Decision {last.step_index}, {by}", (Fact(decision_text(last.decision), ""),))
+        )
     groups.append(Facts("Run", (Fact(record.run_id, ""),)))
     return tuple(groups)
 
@@ -71,12 +73,14 @@ def position_facts(positions: tuple[Position, ...], currency: str) -> list[Fact]
     return lines
 
 
-def decision_text(row: StepRecord) -> str:
-    """A decision in words: ``buy 100 AAPL; AAPL → 25 %``, or ``hold``."""
+# A strategy says the same again and again: what a text means is worked out once.
+@lru_cache(maxsize=4096)
+def decision_text(decision: str) -> str:
+    """A decision's JSON in words: ``buy 100 AAPL; AAPL → 25%``, or ``hold``."""
     try:
-        said = loads(row.decision) if isinstance(row.decision, str) else row.decision
+        said = loads(decision)
     except ValueError:
-        return str(row.decision)
+        return decision
     if not isinstance(said, Mapping):
         return "hold"
     parts = [_order_text(order) for order in said.get("orders", ()) if isinstance(order, Mapping)]

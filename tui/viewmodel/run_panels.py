@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from engine.model import Fill, OrderRecord, Position, RunRecord
 from tui import format as fmt
-from tui.viewmodel.preview import amount_text, decision_text
+from tui.viewmodel.preview import amount_text, curves, decision_text
 from tui.viewmodel.runs import ACTIVE
+from tui.widgets.curve import Curves
 from tui.widgets.facts import Fact, Facts
 from tui.widgets.table import Cell, Column, Row
 
@@ -116,14 +118,8 @@ def average_prices(fills: Sequence[Fill]) -> dict[str, float]:
     return {name: notional / shares for name, (notional, shares) in amounts.items() if shares}
 
 
-def order_rows(detail: RunDetail, sort: Sort = None) -> list[Row]:
-    """Every order, newest first unless sorted, with what became of it."""
-    prices = average_prices(detail.fills)
-    ordered = _ordered(reversed(detail.orders), _ORDER_KEYS, sort)
-    return [_order_row(order, prices.get(order.order_id)) for order in ordered]
-
-
-def _order_row(order: OrderRecord, price: float | None) -> Row:
+def order_row(order: OrderRecord, price: float | None) -> Row:
+    """An order with what became of it; ``price`` is the average of its fills."""
     look = fmt.status_look(order.status)
     side = fmt.status_look(order.side)
     return Row(
@@ -149,24 +145,78 @@ def outcome(order: OrderRecord) -> str:
     return f"{look.glyph} {word}: {order.reason.replace('_', ' ')}"
 
 
-def decision_rows(detail: RunDetail, zone: tzinfo = UTC, sort: Sort = None) -> list[Row]:
-    """Every decision on record, newest first unless sorted; a step without one held."""
-    ordered = _ordered(reversed(detail.decisions), _DECISION_KEYS, sort)
-    return [_decision_row(row, detail, zone) for row in ordered]
-
-
-def _decision_row(row: StepRecord, detail: RunDetail, zone: tzinfo) -> Row:
-    known = row.step_index < len(detail.stamps)
-    at = fmt.stamp(int(detail.stamps[row.step_index]), zone) if known else row.ts
+def decision_row(row: StepRecord, stamp: int | None, zone: tzinfo) -> Row:
+    """A decision of somebody; ``stamp`` is that of the bar it has seen, None if not at hand."""
+    said = decision_text(row.decision)
     return Row(
         str(row.step_index),
         (
             Cell(str(row.step_index), "muted"),
-            Cell(at, "muted"),
+            Cell(row.ts if stamp is None else fmt.stamp(stamp, zone), "muted"),
             Cell(row.decision_source.replace("_", " "), "muted"),
-            Cell(decision_text(row), "muted" if decision_text(row) == "hold" else "text"),
+            Cell(said, "muted" if said == "hold" else "text"),
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PanelRows:
+    """The lists, curves and figures of a run, ready to be shown."""
+
+    positions: tuple[Row, ...]
+    orders: tuple[Row, ...]
+    decisions: tuple[Row, ...]
+    curves: Curves | None
+    figures: tuple[Facts, ...]
+
+
+class RunPanels:
+    """Works the panels of one run out, again and again, on the poller's thread.
+
+    A run may have tens of thousands of orders of which a look changes a few: a row is made once
+    and kept as long as what it was made of is the same. ``sorts`` (list name -> sort) is replaced
+    as a whole by the screen.
+    """
+
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+        self.sorts: Mapping[str, Sort] = {}
+        self._orders: dict[str, tuple[OrderRecord, float | None, Row]] = {}
+        self._decisions: dict[int, tuple[StepRecord, Row]] = {}
+
+    def make(self, detail: RunDetail) -> PanelRows:
+        """The panels of what the ledger holds now; lists newest first unless sorted."""
+        sorts = self.sorts
+        return PanelRows(
+            tuple(position_rows(detail, self._currency, sorts.get("positions"))),
+            self._order_rows(detail, sorts.get("orders")),
+            self._decision_rows(detail, sorts.get("decisions")),
+            curves(detail),
+            figures(detail, self._currency),
+        )
+
+    def _order_rows(self, detail: RunDetail, sort: Sort) -> tuple[Row, ...]:
+        prices = average_prices(detail.fills)
+        rows = []
+        for order in _ordered(reversed(detail.orders), _ORDER_KEYS, sort):
+            price = prices.get(order.order_id)
+            known = self._orders.get(order.order_id)
+            if known is None or known[0] != order or known[1] != price:
+                known = self._orders[order.order_id] = (order, price, order_row(order, price))
+            rows.append(known[2])
+        return tuple(rows)
+
+    def _decision_rows(self, detail: RunDetail, sort: Sort) -> tuple[Row, ...]:
+        zone, stamps = zone_of(detail.record), detail.stamps
+        rows = []
+        for decided in _ordered(reversed(detail.decisions), _DECISION_KEYS, sort):
+            step = decided.step_index
+            known = self._decisions.get(step)
+            if known is None or known[0] != decided:
+                stamp = int(stamps[step]) if step < len(stamps) else None
+                known = self._decisions[step] = (decided, decision_row(decided, stamp, zone))
+            rows.append(known[1])
+        return tuple(rows)
 
 
 def zone_of(record: RunRecord) -> tzinfo:

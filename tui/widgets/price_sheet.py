@@ -334,14 +334,16 @@ def _draw_fills(
     window: Window,
 ) -> None:
     """Buys point up from below their candle, sells down from above it."""
+    # Thousands of fills may share a few columns: each mark is drawn once.
+    marks: dict[tuple[int, bool], float] = {}
     for fill in view.fills:
         group = window.group_of(fill.step_index)
-        if group is None:
-            continue
-        bought = fill.side == "buy"
+        if group is not None:
+            marks[group, fill.side == "buy"] = fill.price
+    for (group, bought), price in marks.items():
         edge = float(merged.low[group] if bought else merged.high[group])
         if not np.isfinite(edge):
-            edge = fill.price
+            edge = price
         row = span.row(edge, frame.rows) + (1 if bought else -1)
         row = frame.top + max(0, min(row, frame.rows - 1))
         grid.put(

@@ -181,8 +181,7 @@ async def test_a_strategy_file_that_breaks_is_said_at_the_field(
         row(app, "strategy").set("own file")
         await pilot.pause()
         row(app, "file").set(f"{path}:Bad")
-        await until(pilot, lambda: row(app, "file").wrong is not None)
-        assert "bad.py" in str(row(app, "file").wrong)
+        await until(pilot, lambda: "bad.py" in str(row(app, "file").wrong))
 
 
 async def test_esc_leaves_without_a_run(empty: Gateway) -> None:
