@@ -87,6 +87,40 @@ STATUS_WITHOUT_FILL: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+# What would be right instead, in a line: said beside a reason wherever one is shown.
+REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Reason.INSUFFICIENT_CASH.value: "ask for no more than cash pays, costs included",
+        Reason.CLIPPED_TO_POSITION.value: "sell no more than is held, or allow shorting",
+        Reason.VOLUME_CAP.value: "ask for less of the bar's volume, or raise participation",
+        Reason.MAX_LEVERAGE.value: "keep gross exposure within equity x max-leverage",
+        Reason.NO_BAR.value: "make it good till cancelled, to wait for the symbol's next bar",
+        Reason.OCO_CANCELLED.value: "its sibling traded: nothing to do",
+        Reason.CORPORATE_ACTION.value: "place it again in new shares and at prices after the split",
+        Reason.ALREADY_AT_TARGET.value: "the holding is the target already: nothing to do",
+        Reason.CANCELLED_BY_USER.value: "place it again if it is wanted after all",
+        Reason.RUN_ENDED.value: "the run was ended with it open",
+        Reason.RUIN.value: "equity is gone: risk less",
+        Reason.NO_NEXT_BAR.value: "decide before the last bar, or fill at the close",
+        Reason.SESSION_END.value: "make it good till cancelled, or place it again each session",
+        Reason.END_OF_DATA.value: "it rested until the last bar: ask for a price nearer by",
+        Reason.NO_POSITION.value: "hold the symbol before selling it, or allow shorting",
+        Reason.INVALID_QUANTITY.value: "give a finite number above 0; to a target, weight or shares",
+        Reason.BELOW_LOT.value: "ask for one lot at least, or run with a smaller lot",
+        Reason.FRACTIONAL_REQUIRES_DAY_TIF.value: "make it a day order, or ask for whole shares",
+        Reason.INVALID_SYMBOL.value: "name a symbol of the run, in its spelling",
+        Reason.INVALID_SIDE.value: "buy or sell",
+        Reason.INVALID_PRICE.value: "give a finite price above 0, where the order type takes one",
+        Reason.UNSUPPORTED_ORDER_TYPE.value: "market, limit, stop or stop_limit; day or gtc",
+        Reason.UNSUPPORTED_QUANTITY_TYPE.value: "shares, notional or weight",
+        Reason.MISSING_PRICE.value: "a limit needs limit_price, a stop stop_price, stop_limit both",
+        Reason.TOO_MANY_ORDERS.value: "place fewer orders in a decision",
+        Reason.EXCEEDS_MAX_POSITION_WEIGHT.value: "hold less of one symbol",
+        Reason.EXCEEDS_MAX_ORDER_SIZE.value: "split it into smaller orders",
+        Reason.BELOW_MIN_CONFIDENCE.value: "decide with the confidence that is asked for, or hold",
+    }
+)
+
 
 def closing_status(reason: str | None, filled: bool) -> str:
     """The terminal status that a reason amounts to, given whether anything was filled."""
