@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
-from engine.model import CashFlow, Decision, Fill, OrderRecord, Rules
+from engine.model import CashFlow, Decision, Rules
 from engine.sim.fills import FillModel
 from engine.sim.panel import Panel
 from engine.sim.portfolio import Action, Book, Dividend, Split
 from engine.sim.reasons import Reason
+from engine.sim.records import FILL, OrderLog
 from engine.sim.tickets import Ticket
 
 _NO_BAR = Reason.NO_BAR.value
@@ -38,8 +39,8 @@ class Log:
 
     def __init__(self) -> None:
         self.decisions: list[tuple[int, Decision]] = []
-        self.orders: list[tuple[int, OrderRecord]] = []
-        self.fills: list[Fill] = []
+        self.orders = OrderLog()
+        self.fills = bytearray()
         self.cash_flows: list[CashFlow] = []
 
 
@@ -444,7 +445,8 @@ class Broker:
             (step - 1) * self.width if mark_row is None else mark_row,
             step,
             ticket.column,
-            ticket.order_id,
+            ticket.step,
+            ticket.number,
             ticket.side,
             ticket.lots - ticket.filled_lots,
             offer.reference,
@@ -454,10 +456,10 @@ class Broker:
         ticket.met_step = step
         if filled:
             book.changed()
-            fill = log.fills[-1]
+            price, _, commission = FILL.unpack_from(log.fills, len(log.fills) - FILL.size)[6:9]
             ticket.filled_lots += filled
-            ticket.notional += fill.quantity * fill.price
-            ticket.paid += fill.commission
+            ticket.notional += grid.quantity(filled) * price
+            ticket.paid += commission
             ticket.touched = True
             if ticket.side > 0:
                 entries[ticket.column] = offer.reference

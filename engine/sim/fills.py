@@ -10,7 +10,7 @@ from __future__ import annotations
 from math import floor
 from typing import Final
 
-from engine.model import Fill, Rules
+from engine.model import Rules
 from engine.sim.costs import (
     FeeRates,
     charges_commission,
@@ -22,6 +22,7 @@ from engine.sim.lots import MOST_LOTS, LotGrid
 from engine.sim.panel import Panel
 from engine.sim.portfolio import Book
 from engine.sim.reasons import Reason
+from engine.sim.records import FILL
 
 _NO_POSITION = Reason.NO_POSITION.value
 _CLIPPED = Reason.CLIPPED_TO_POSITION.value
@@ -34,7 +35,7 @@ _INSUFFICIENT_CASH = Reason.INSUFFICIENT_CASH.value
 _SLACK: Final = 1e-9
 _SLACK_OF_CASH: Final = 1e-15
 
-_new_fill = tuple.__new__
+_packed = FILL.pack
 
 
 class FillModel:
@@ -53,8 +54,6 @@ class FillModel:
         "_sells_pay_fees",
         "_sessions",
         "_short",
-        "_stamps",
-        "_symbols",
         "_up",
         "_volumes",
         "_width",
@@ -77,33 +76,33 @@ class FillModel:
         self._participation = rules.participation
         self._short = rules.allow_short
         self._max_leverage = rules.max_leverage
-        self._symbols = panel.symbols
         self._width = len(panel.symbols)
         self._volumes = panel.flat["volume"]
-        self._stamps = panel.stamps.data
         self._sessions = panel.sessions.data
 
     def execute(
         self,
         book: Book,
-        fills: list[Fill],
+        fills: bytearray,
         marks: memoryview,
         mark_row: int,
         step: int,
         column: int,
-        order_id: str,
+        decided: int,
+        number: int,
         side: int,
         lots: int,
         reference: float,
         slips: bool,
         earlier: tuple[float, float, float] | None = None,
     ) -> tuple[int, str | None]:
-        """Trade up to ``lots`` at ``reference``; append the fill; return lots filled and reason.
+        """Trade up to ``lots`` at ``reference``; return lots filled and reason.
 
-        ``side`` is +1 or -1, ``reference`` the price before slippage, ``slips`` whether slippage
-        applies. ``marks[mark_row + column]`` are the last closes, for exposure. ``earlier`` is what
-        the order has filled before: quantity, notional, commission paid. The reason is None where
-        all of ``lots`` filled; with nothing filled it says why.
+        The fill's row is added to ``fills``; it is of intent ``number`` of the decision at step
+        ``decided``. ``side`` is +1 or -1, ``reference`` the price before slippage, ``slips``
+        whether slippage applies. ``marks[mark_row + column]`` are the last closes, for exposure.
+        ``earlier`` is what the order has filled before: quantity, notional, commission paid. The
+        reason is None where all of ``lots`` filled; with nothing filled it says why.
         """
         position = book.lots[column]
         reason = None
@@ -205,29 +204,20 @@ class FillModel:
             else:
                 avg_cost = price
         book.hold(column, after, avg_cost)
-        number = book.fills_made
-        book.fills_made = number + 1
-        fills.append(
-            _new_fill(
-                Fill,
-                (
-                    number,
-                    order_id,
-                    step,
-                    self._stamps[step],
-                    self._symbols[column],
-                    "buy" if side > 0 else "sell",
-                    quantity,
-                    price,
-                    reference,
-                    commission,
-                    fees,
-                    (price - reference) * side * quantity,
-                    realized,
-                    after * self._factor / self._divisor,
-                    avg_cost,
-                ),
-            )
+        book.fills_made += 1
+        fills += _packed(
+            step,
+            decided,
+            number,
+            column,
+            side * lots,
+            after,
+            price,
+            reference,
+            commission,
+            fees,
+            realized,
+            avg_cost,
         )
         return lots, reason
 

@@ -1,7 +1,7 @@
 """The short path: a decision of plain market orders and target weights, with nothing else open.
 
 Most decisions of most strategies are of this kind, and each of their orders ends at the grid point
-it first meets; so no ticket is made of it, only its record. The rules are the broker's, and the
+it first meets; so no ticket is made of it, only its packed row. The rules are the broker's, and the
 tests hold the two paths to the same bits.
 """
 
@@ -10,21 +10,22 @@ from __future__ import annotations
 from math import floor
 from typing import Final
 
-from engine.model import Decision, Order, OrderRecord, Target
+from engine.model import Decision, Order, Target
 from engine.sim.broker import Broker, Log
 from engine.sim.lots import FORGIVEN, FORGIVEN_OF_ALL, MOST_LOTS
 from engine.sim.portfolio import Book
-from engine.sim.reasons import Reason, closing_status
+from engine.sim.reasons import Reason
+from engine.sim.records import ORDER, REASON_CODES, SHARES, TARGET_WEIGHT
 from engine.sim.tickets import SIDES
 
-_NO_BAR = Reason.NO_BAR.value
-_ALREADY_AT_TARGET = Reason.ALREADY_AT_TARGET.value
+_NO_BAR: Final = REASON_CODES[Reason.NO_BAR.value]
+_ALREADY_AT_TARGET: Final = REASON_CODES[Reason.ALREADY_AT_TARGET.value]
 _INFINITE: Final = float("inf")
-_new_record = tuple.__new__
+_SIZE: Final = ORDER.size
+_pack_into = ORDER.pack_into
 
-# What one intent has become: column, side, lots, price, and what its record repeats. Side 0 does
-# not trade: it is cancelled for the reason that stands in the place of the lots.
-Leg = tuple[int, int, int, float, str, str, float, str | None, str | None]
+# An intent that trades: its number and column, its lots, the price, what was asked for and as what.
+Leg = tuple[int, int, int, float, float, int]
 
 
 def settle_markets(
@@ -42,92 +43,103 @@ def settle_markets(
     Plain means: DAY market orders in shares that no rule rejects, and target weights, one intent a
     symbol, in floats and texts.
     """
-    legs = _legs(broker, book, step, decision, columns, at_close)
-    if legs is None:
+    orders, targets = decision.orders, decision.targets
+    if (
+        type(orders) is not tuple
+        or type(targets) is not tuple
+        or (decision.confidence is not None and type(decision.confidence) is not float)
+    ):
         return False
     row = step * broker.width
+    rows, fills = log.orders.rows, log.fills
+    first = len(rows)
+    rows += bytes(_SIZE * (len(orders) + len(targets)))
+    tags: dict[int, str] = {}
+    seen: set[int] = set()
+    sells: list[Leg] = []
+    buys: list[Leg] = []
+    prices = broker.closes if at_close else broker.opens
+    plain = (
+        not orders
+        or _size_orders(
+            broker, decided, step, orders, columns, prices, rows, first, seen, tags, sells, buys
+        )
+    ) and (
+        not targets
+        or _size_targets(
+            broker,
+            book,
+            decided,
+            step,
+            targets,
+            len(orders),
+            columns,
+            at_close,
+            prices,
+            rows,
+            first,
+            seen,
+            tags,
+            sells,
+            buys,
+        )
+    )
+    if not plain:
+        del rows[first:]
+        return False
+    if tags:
+        base = first // _SIZE
+        log.orders.tags.update({base + number: tag for number, tag in tags.items()})
+    if not (sells or buys):
+        return True
     mark_row = row if at_close else row - broker.width
-    execute = broker.fill_model.execute
-    marks, fills = broker.marks, log.fills
-    factor, divisor = broker.grid.factor, broker.grid.divisor
-    first = len(log.orders)
-    log.orders += [None] * len(legs)  # type: ignore[list-item]  # filled below, in any order
-    traded = False
-    for turn in (-1, 1):
-        for number, leg in enumerate(legs):
-            column, side, lots, price, symbol, kind, requested, tag, refusal = leg
-            if side != turn and (side or turn > 0):
-                continue
-            order_id = f"{decided}-{number}"
-            if side:
-                filled, reason = execute(
-                    book, fills, marks, mark_row, step, column, order_id, side, lots, price, True
-                )
-                traded = traded or filled > 0
-                side_text: str | None = "buy" if side > 0 else "sell"
-                quantity: float | None = lots * factor / divisor
-            else:
-                filled, reason = 0, refusal
-                side_text = None
-                quantity = None
-                if lots:  # an order without a bar knows its side and size already
-                    side_text = "buy" if lots > 0 else "sell"
-                    quantity = abs(lots) * factor / divisor
-            status = "filled" if reason is None else closing_status(reason, filled > 0)
-            log.orders[first + number] = (
-                step,
-                _new_record(
-                    OrderRecord,
-                    (
-                        order_id,
-                        decided,
-                        symbol,
-                        side_text,
-                        "market",
-                        kind,
-                        requested,
-                        quantity,
-                        None,
-                        None,
-                        "day",
-                        None,
-                        tag,
-                        status,
-                        reason,
-                        filled * factor / divisor,
-                        step,
-                    ),
-                ),
+    execute, marks = broker.fill_model.execute, broker.marks
+    made = book.fills_made
+    for side, legs in ((-1, sells), (1, buys)):
+        for number, column, lots, price, requested, kind in legs:
+            filled, reason = execute(
+                book, fills, marks, mark_row, step, column, decided, number, side, lots, price, True
             )
-    if traded:
+            _pack_into(
+                rows,
+                first + _SIZE * number,
+                step,
+                decided,
+                number,
+                column,
+                lots,
+                filled,
+                requested,
+                side,
+                REASON_CODES[reason],
+                kind,
+            )
+    if book.fills_made > made:
         book.changed()
     return True
 
 
-def _legs(
+def _size_orders(
     broker: Broker,
-    book: Book,
+    decided: int,
     step: int,
-    decision: Decision,
+    orders: tuple[Order, ...],
     columns: dict[str, int],
-    at_close: bool,
-) -> list[Leg] | None:
-    """The decision's intents in order of submission, sized; None where one is not plain."""
-    if (
-        type(decision.orders) is not tuple
-        or type(decision.targets) is not tuple
-        or (decision.confidence is not None and type(decision.confidence) is not float)
-    ):
-        return None
-    prices = broker.closes if at_close else broker.opens
+    prices: memoryview,
+    rows: bytearray,
+    first: int,
+    seen: set[int],
+    tags: dict[int, str],
+    sells: list[Leg],
+    buys: list[Leg],
+) -> bool:
+    """Sort the orders into those that trade and, as rows, those that do not; False if one is not
+    plain."""
     row = step * broker.width
     grid = broker.grid
-    factor, divisor = grid.factor, grid.divisor
-    legs: list[Leg] = []
-    seen: set[int] = set()
-    for order in decision.orders:
+    for number, order in enumerate(orders):
         if type(order) is not Order:
-            return None
+            return False
         symbol, side_text, quantity, kind, order_type, limit, stop, tif, oco, tag = order
         side = SIDES.get(side_text, 0)
         column = columns.get(symbol, -1)
@@ -143,25 +155,58 @@ def _legs(
             or limit is not None
             or stop is not None
             or oco is not None
-            or (tag is not None and type(tag) is not str)
         ):
-            return None
+            return False
+        if tag is not None:
+            if type(tag) is not str:
+                return False
+            tags[number] = tag
         lots = grid.count(quantity)
         if not lots:
-            return None
+            return False
         seen.add(column)
         price = prices[row + column]
-        if price != price:
-            legs.append((column, 0, side * lots, 0.0, symbol, kind, quantity, tag, _NO_BAR))
-        else:
-            legs.append((column, side, lots, price, symbol, kind, quantity, tag, None))
-    if not decision.targets:
-        return legs
-    equity = book.equity(grid, broker.marks, row) if at_close else broker.equity_at_open(book, step)
+        if price == price:
+            legs = buys if side > 0 else sells
+            legs.append((number, column, lots, price, quantity, SHARES))
+        else:  # it knows its side and size already
+            at = first + _SIZE * number
+            _pack_into(
+                rows, at, step, decided, number, column, lots, 0, quantity, side, _NO_BAR, SHARES
+            )
+    return True
+
+
+def _size_targets(
+    broker: Broker,
+    book: Book,
+    decided: int,
+    step: int,
+    targets: tuple[Target, ...],
+    number: int,
+    columns: dict[str, int],
+    at_close: bool,
+    prices: memoryview,
+    rows: bytearray,
+    first: int,
+    seen: set[int],
+    tags: dict[int, str],
+    sells: list[Leg],
+    buys: list[Leg],
+) -> bool:
+    """The same for target weights, the first of which is intent ``number`` of its decision."""
+    row = step * broker.width
+    factor, divisor = broker.grid.factor, broker.grid.divisor
+    equity = (
+        book.equity(broker.grid, broker.marks, row)
+        if at_close
+        else broker.equity_at_open(book, step)
+    )
     holdings = book.lots
-    for target in decision.targets:
+    at = first + _SIZE * number
+    for target in targets:
         if type(target) is not Target:
-            return None
+            return False
         symbol, weight, shares, tag = target
         column = columns.get(symbol, -1)
         if (
@@ -170,27 +215,45 @@ def _legs(
             or shares is not None
             or column < 0
             or column in seen
-            or (tag is not None and type(tag) is not str)
         ):
-            return None
+            return False
+        if tag is not None:
+            if type(tag) is not str:
+                return False
+            tags[number] = tag
         seen.add(column)
         price = prices[row + column]
-        if price != price:
-            legs.append((column, 0, 0, 0.0, symbol, "target_weight", weight, tag, _NO_BAR))
-            continue
-        # As `LotGrid.toward_zero`, without the calls.
-        wanted = weight * equity / price * divisor / factor
-        size = abs(wanted) * FORGIVEN_OF_ALL + FORGIVEN
-        lots = floor(size) if size < MOST_LOTS else MOST_LOTS
-        if wanted < 0.0:
-            lots = -lots
-        lots -= holdings[column]
-        if lots > 0:
-            legs.append((column, 1, lots, price, symbol, "target_weight", weight, tag, None))
-        elif lots:
-            legs.append((column, -1, -lots, price, symbol, "target_weight", weight, tag, None))
+        if price == price:
+            # As `LotGrid.toward_zero`, without the calls.
+            wanted = weight * equity / price * divisor / factor
+            size = abs(wanted) * FORGIVEN_OF_ALL + FORGIVEN
+            lots = floor(size) if size < MOST_LOTS else MOST_LOTS
+            if wanted < 0.0:
+                lots = -lots
+            lots -= holdings[column]
+            if lots > 0:
+                buys.append((number, column, lots, price, weight, TARGET_WEIGHT))
+            elif lots:
+                sells.append((number, column, -lots, price, weight, TARGET_WEIGHT))
+            else:
+                _pack_into(
+                    rows,
+                    at,
+                    step,
+                    decided,
+                    number,
+                    column,
+                    0,
+                    0,
+                    weight,
+                    0,
+                    _ALREADY_AT_TARGET,
+                    TARGET_WEIGHT,
+                )
         else:
-            legs.append(
-                (column, 0, 0, 0.0, symbol, "target_weight", weight, tag, _ALREADY_AT_TARGET)
+            _pack_into(
+                rows, at, step, decided, number, column, 0, 0, weight, 0, _NO_BAR, TARGET_WEIGHT
             )
-    return legs
+        number += 1
+        at += _SIZE
+    return True

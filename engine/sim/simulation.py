@@ -25,6 +25,7 @@ from engine.sim.panel import Floats, Panel
 from engine.sim.portfolio import Book, schedule
 from engine.sim.quick import settle_markets
 from engine.sim.reasons import Reason
+from engine.sim.records import FILL_ROW, Fills, Legend, rows_of
 from engine.sim.state import NO_ROWS, Advance, Ended, State, StepResult
 from engine.sim.tickets import Ticket
 
@@ -56,6 +57,7 @@ class Simulation:
         self._steps = panel.steps
         # How far settling runs ahead of deciding: 1 with next-open fills, 0 with close fills.
         self._lead = 1 if rules.fill == "next_open" else 0
+        self.legend = Legend(panel.symbols, panel.stamps, self._grid.factor, self._grid.divisor)
         self._view = View(panel, self._grid, rules.seed, self.params)
 
     @property
@@ -148,6 +150,7 @@ class _Batch:
         "_broker",
         "_cash",
         "_equity",
+        "_fills_before",
         "_first",
         "_log",
         "_sim",
@@ -171,6 +174,7 @@ class _Batch:
         self._equity: Floats = np.empty(rows)
         self._cash: Floats = np.empty(rows)
         self._log = Log()
+        self._fills_before = state.fills_made
 
     # -- deciding ---------------------------------------------------------------------------------
 
@@ -304,7 +308,7 @@ class _Batch:
         alive = []
         for ticket in self.tickets:
             if ticket.touched:
-                self._log.orders.append((step, ticket.record(self._sim._grid)))
+                self._log.orders.add(step, ticket.record(self._sim._grid))
                 ticket.touched = False
             if ticket.closed_step is None:
                 alive.append(ticket)
@@ -350,10 +354,10 @@ class _Batch:
     def finish(self) -> tuple[State, StepResult]:
         """The state after the batch, and what it did."""
         book, log = self.book, self._log
-        rows = self.settled - self._first
+        sim, rows = self._sim, self.settled - self._first
         equity, cash = self._equity[:rows], self._cash[:rows]
         equity.flags.writeable = cash.flags.writeable = False
-        quantity = self._sim._grid.quantity
+        quantity = sim._grid.quantity
         state = State(
             self.decided,
             self.settled,
@@ -371,7 +375,7 @@ class _Batch:
             equity,
             cash,
             tuple(log.decisions),
-            tuple(log.orders),
-            tuple(log.fills),
+            log.orders.finish(sim.legend),
+            Fills(sim.legend, rows_of(log.fills, FILL_ROW), self._fills_before),
             tuple(log.cash_flows),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import StrategyFault
 from engine.model import CashFlow, Decision, Fill, OrderRecord
+from engine.sim.records import joined_fills, joined_orders
 
 Ended = Literal["end_of_data", "ruin"]
 
@@ -87,16 +88,17 @@ class StepResult:
     ``equity`` and ``cash`` are float64, one row per grid point from ``first`` on; there may be no
     rows. ``decisions`` pairs each step with its decision, holds left out. ``orders`` pairs each
     record touched with the grid point it was touched at, in order; the last one of an order is its
-    present state. What the last decision of a next-open run closes has the grid point
+    present state. Orders and fills may be made of packed rows
+    when they are asked for. What the last decision of a next-open run closes has the grid point
     ``total_steps``, one past the last.
     """
 
     first: int
     equity: NDArray[np.float64]
     cash: NDArray[np.float64]
-    decisions: tuple[tuple[int, Decision], ...] = ()
-    orders: tuple[tuple[int, OrderRecord], ...] = ()
-    fills: tuple[Fill, ...] = ()
+    decisions: Sequence[tuple[int, Decision]] = ()
+    orders: Sequence[tuple[int, OrderRecord]] = ()
+    fills: Sequence[Fill] = ()
     cash_flows: tuple[CashFlow, ...] = ()
 
     @property
@@ -132,7 +134,7 @@ def join(results: Iterable[StepResult]) -> StepResult:
         np.concatenate([part.equity for part in parts]),
         np.concatenate([part.cash for part in parts]),
         tuple(pair for part in parts for pair in part.decisions),
-        tuple(pair for part in parts for pair in part.orders),
-        tuple(fill for part in parts for fill in part.fills),
+        joined_orders([part.orders for part in parts]),
+        joined_fills([part.fills for part in parts]),
         tuple(flow for part in parts for flow in part.cash_flows),
     )

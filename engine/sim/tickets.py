@@ -94,6 +94,11 @@ class Ticket:
         self.touched = True
 
     @property
+    def number(self) -> int:
+        """Its place among the intents of its decision."""
+        return int(self.order_id.rpartition("-")[2])
+
+    @property
     def alive(self) -> bool:
         """Whether it can still trade."""
         return self.closed_step is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def outcome(record: OrderRecord) -> tuple[str, str | None, float]:
     return record.status, record.reason, record.filled_quantity
 
 
-def traded(fills: tuple[Fill, ...]) -> list[tuple[int, str, str, float, float]]:
+def traded(fills: Sequence[Fill]) -> list[tuple[int, str, str, float, float]]:
     """Fills as (grid point, symbol, side, quantity, price)."""
     return [(f.step_index, f.symbol, f.side, f.quantity, f.price) for f in fills]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from engine.model import CorporateAction, Costs, Decision, Fill, Order, OrderRecord, Target
@@ -29,7 +31,7 @@ def outcome(record: OrderRecord) -> tuple[str, str | None, float]:
     return record.status, record.reason, record.filled_quantity
 
 
-def traded(fills: tuple[Fill, ...]) -> list[tuple[int, str, float, float]]:
+def traded(fills: Sequence[Fill]) -> list[tuple[int, str, float, float]]:
     """Fills as (grid point, side, quantity, price)."""
     return [(f.step_index, f.side, f.quantity, f.price) for f in fills]
 
