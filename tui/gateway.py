@@ -7,6 +7,7 @@ blocks until the ledger says that it is done, so the app calls it from workers.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -33,6 +34,8 @@ from engine.store.records import StepRecord
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from engine.drivers.audit import Audit as Audit
+    from engine.drivers.audit import Finding as Finding
     from engine.drivers.host import Host
     from engine.runs.service import RunService
     from engine.runs.verification import Verification as Verification
@@ -447,6 +450,17 @@ class Gateway:
         """Wait until this process's runs and baselines are done; False if they were not in time."""
         _, host = self._driving()
         return host.wait_idle(timeout)
+
+
+def audit(request: RunRequest, *, points: int, progress: Callable[[int, int], None]) -> Audit:
+    """Look for look-ahead and hidden randomness in the request's strategy; needs no ledger.
+
+    Raises ``InputError``, ``MarketDataError`` and ``StrategyFault`` kinds, and what ``progress``
+    (called with reruns done and in all) raises.
+    """
+    from engine.drivers.audit import audit
+
+    return audit(request, points=points, progress=progress)
 
 
 def _next_decision(record: RunRecord) -> int | None:

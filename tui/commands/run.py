@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.model import RunRequest
 
 
-def _declare(verb: Callable[..., Any]) -> Callable[..., Any]:
+def declare(verb: Callable[..., Any]) -> Callable[..., Any]:
     """The table of run options as options of a command; what they mean is read later, as text."""
     for name in NOT_YET:
         # Known, so that the refusal can say "not yet" instead of "no such option".
@@ -51,9 +51,18 @@ def _attributes(option: RunOption) -> dict[str, Any]:
     return {"multiple": option.kind == "many", "help": help_text, "metavar": metavar}
 
 
+def request_of(deck: Deck, strategy: str, given: Mapping[str, Value]) -> RunRequest:
+    """The request of a command line whose options ``declare`` declared. Raises ``InputError``."""
+    names = {_argument(name): name for name in (*BY_NAME, *NOT_YET)}
+    values = {names[name]: value for name, value in given.items()}
+    if values.get("costs") is None:
+        values["costs"] = deck.settings.costs
+    return build_request(strategy, values)
+
+
 @click.command("run")
 @click.argument("strategy")
-@_declare
+@declare
 @json_option
 @db_option
 @pass_deck
@@ -64,11 +73,7 @@ def run(deck: Deck, /, strategy: str, as_json: bool, **given: Value) -> int:
     FILE.py:Class; `stepdeck strategies` explains them. A manual run, or one with --paused, is
     prepared, its id printed, and left for the app or for `stepdeck resume`.
     """
-    names = {_argument(name): name for name in (*BY_NAME, *NOT_YET)}
-    values = {names[name]: value for name, value in given.items()}
-    if values.get("costs") is None:
-        values["costs"] = deck.settings.costs
-    request = build_request(strategy, values)
+    request = request_of(deck, strategy, given)
     # A manual run has nobody in the foreground to decide: it waits for the app.
     if request.paused or strategy == "manual":
         return _prepare(deck, request, as_json=as_json)
