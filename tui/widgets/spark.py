@@ -27,13 +27,14 @@ def spark(values: Sequence[float], width: int, *, ascii: bool = False) -> str:  
     finite = [value for value in shown if isfinite(value)]
     blocks = ASCII_BLOCKS if ascii else BLOCKS
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
-    span = high - low
+    # Halved first: the distance of two doubles may be more than a double holds.
+    span = high / 2 - low / 2
     top = len(blocks) - 1
     drawn = "".join(
         " "
         if not isfinite(value)
         # A flat line lies low, but not on the floor: nothing fell.
-        else blocks[round((value - low) / span * top) if span > 0 else top // 3]
+        else blocks[round((value / 2 - low / 2) / span * top) if span > 0 else top // 3]
         for value in shown
     )
     return drawn.rjust(width)
