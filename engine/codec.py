@@ -15,8 +15,12 @@ from engine.errors import InvalidTape, StrategyError
 from engine.model import HOLD, Decision, Order, Target
 
 ORDER_FIELDS = frozenset(Order._fields)
+TARGET_FIELDS = frozenset(Target._fields)
 NOT_FINITE = frozenset({"nan", "inf", "-inf"})
 DECISION_FIELDS = frozenset({"orders", "targets", "cancel", "confidence", "rationale"})
+TARGETS_REMEDY = 'e.g. "targets": {"AAPL": 0.25}, or [{"symbol": "AAPL", "shares": 10}]'
+ORDERS_REMEDY = 'e.g. "orders": [{"symbol": "AAPL", "side": "buy", "quantity": 10}]'
+DECISION_REMEDY = 'e.g. {"targets": {"AAPL": 0.25}}'
 
 _encoder = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
@@ -34,6 +38,31 @@ def dumps(value: object) -> str:
 def loads(text: str | bytes) -> Any:
     """JSON text to plain values; NaN and infinities are refused with ``ValueError``."""
     return json.loads(text, parse_constant=_refuse_constant)
+
+
+def loads_input(text: str | bytes) -> Any:
+    """JSON text of somebody else's to plain values, as ``loads``.
+
+    A name given twice in one object, of which JSON readers keep one in silence, and nesting beyond
+    all measure are refused with ``ValueError`` too.
+    """
+    try:
+        return json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_names
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(f"{name!r} is given twice")
+            seen.add(name)
+    return value
 
 
 def _refuse_constant(name: str) -> float:
@@ -56,7 +85,9 @@ def as_decision(answer: object) -> Decision:
     if answer is None:
         return HOLD
     if isinstance(answer, Decision):
-        return answer
+        if answer.rationale is None:
+            return answer
+        return answer._replace(rationale=writable_text(answer.rationale))
     if isinstance(answer, Order):
         return Decision((answer,))
     if isinstance(answer, Target):
@@ -83,6 +114,15 @@ def as_decision(answer: object) -> Decision:
 def _name(value: object) -> str:
     text = repr(value)
     return f"{type(value).__name__} {text[:60]}{'…' if len(text) > 60 else ''}"
+
+
+def writable_text(value: object) -> str:
+    """The value as text that UTF-8 can write: half a surrogate pair becomes a question mark.
+
+    A strategy or a JSON escape may hold one; neither a ledger nor a tape can.
+    """
+    text = value if type(value) is str else str(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def encode_order(order: Order) -> dict[str, Any]:
@@ -114,7 +154,8 @@ def encode_decision(decision: Decision) -> dict[str, Any]:
     if decision.targets:
         weights = {target.symbol: target.weight for target in decision.targets}
         plain = len(weights) == len(decision.targets) and all(
-            target.weight is not None and target.tag is None for target in decision.targets
+            target.weight is not None and target.shares is None and target.tag is None
+            for target in decision.targets
         )
         wire["targets"] = (
             # The order of a tape's targets is the order of submission, so the keys must keep it.
@@ -156,7 +197,11 @@ def decode_decision(wire: object) -> Decision:
     recorded rejection later. Raises ``InvalidTape`` with the field that is no such thing.
     """
     if not isinstance(wire, Mapping):
-        raise InvalidTape(f"a decision is a JSON object, not {_name(wire)}", field="decision")
+        raise InvalidTape(
+            f"a decision is a JSON object, not {_name(wire)}",
+            field="decision",
+            remedy=DECISION_REMEDY,
+        )
     unknown = sorted(set(wire) - DECISION_FIELDS)
     if unknown:
         raise InvalidTape(
@@ -166,7 +211,11 @@ def decode_decision(wire: object) -> Decision:
         )
     cancels = wire.get("cancel") or ()
     if not isinstance(cancels, (list, tuple)) or not all(isinstance(tag, str) for tag in cancels):
-        raise InvalidTape("cancel is a list of order tags", field="cancel")
+        raise InvalidTape(
+            f"cancel is a list of order tags, not {_name(wire['cancel'])}",
+            field="cancel",
+            remedy='e.g. "cancel": ["entry"]',
+        )
     return Decision(
         orders=tuple(_decode_order(order) for order in _list(wire, "orders")),
         targets=_decode_targets(wire.get("targets")),
@@ -181,24 +230,20 @@ def _list(wire: Mapping[str, Any], name: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise InvalidTape(f"{name} is a list, not {_name(value)}", field=name)
+        raise InvalidTape(f"{name} is a list, not {_name(value)}", field=name, remedy=ORDERS_REMEDY)
     return value
 
 
 def _decode_order(wire: object) -> Order:
     if not isinstance(wire, Mapping):
-        raise InvalidTape(f"an order is a JSON object, not {_name(wire)}", field="orders")
-    unknown = sorted(set(wire) - ORDER_FIELDS)
-    if unknown:
         raise InvalidTape(
-            f"an order has no field {unknown[0]!r}",
-            field=unknown[0],
-            remedy=f"it has {', '.join(Order._fields)}",
+            f"an order is a JSON object, not {_name(wire)}", field="orders", remedy=ORDERS_REMEDY
         )
+    _check_fields(wire, ORDER_FIELDS, Order._fields, "an order")
     symbol, side, quantity = _text(wire, "symbol"), _text(wire, "side"), _number(wire, "quantity")
     for name, value in (("symbol", symbol), ("side", side), ("quantity", quantity)):
         if value is None:
-            raise InvalidTape(f"an order needs {name}", field=name)
+            raise InvalidTape(f"an order needs {name}", field=name, remedy=ORDERS_REMEDY)
     assert symbol is not None
     assert side is not None
     assert quantity is not None
@@ -206,36 +251,60 @@ def _decode_order(wire: object) -> Order:
         symbol,
         side,
         quantity,
-        _text(wire, "quantity_type") or "shares",
-        _text(wire, "order_type") or "market",
+        _text_or(wire, "quantity_type", "shares"),
+        _text_or(wire, "order_type", "market"),
         _number(wire, "limit_price"),
         _number(wire, "stop_price"),
-        _text(wire, "time_in_force") or "day",
+        _text_or(wire, "time_in_force", "day"),
         _text(wire, "oco_group"),
         _text(wire, "tag"),
     )
+
+
+def _check_fields(
+    wire: Mapping[str, Any], known: frozenset[str], names: Iterable[str], noun: str
+) -> None:
+    unknown = sorted(set(wire) - known)
+    if unknown:
+        raise InvalidTape(
+            f"{noun} has no field {unknown[0]!r}",
+            field=unknown[0],
+            remedy=f"it has {', '.join(names)}",
+        )
 
 
 def _decode_targets(wire: object) -> tuple[Target, ...]:
     if wire is None:
         return ()
     if isinstance(wire, Mapping):
-        return tuple(Target(str(symbol), _number(wire, symbol)) for symbol in wire)
+        return tuple(_weight(str(symbol), _number(wire, symbol)) for symbol in wire)
     if not isinstance(wire, list) or not all(isinstance(item, Mapping) for item in wire):
-        raise InvalidTape("targets is an object of weights by symbol", field="targets")
-    targets = tuple(
-        Target(
-            _text(item, "symbol") or "",
-            _number(item, "weight"),
-            _number(item, "shares"),
-            _text(item, "tag"),
+        raise InvalidTape(
+            f"targets is an object of weights by symbol, not {_name(wire)}",
+            field="targets",
+            remedy=TARGETS_REMEDY,
         )
-        for item in wire
-    )
-    for target in targets:
-        if (target.weight is None) == (target.shares is None):
-            raise InvalidTape("a target has a weight or shares, one of them", field="targets")
-    return targets
+    return tuple(_decode_target(item) for item in wire)
+
+
+def _weight(symbol: str, weight: float | None) -> Target:
+    if weight is None:
+        raise InvalidTape(
+            f"the target {symbol} has no weight",
+            field=symbol,
+            remedy="give a number, 0 to hold none of it",
+        )
+    return Target(symbol, weight)
+
+
+def _decode_target(wire: Mapping[str, Any]) -> Target:
+    _check_fields(wire, TARGET_FIELDS, Target._fields, "a target")
+    symbol = _text(wire, "symbol")
+    if symbol is None:
+        raise InvalidTape("a target needs symbol", field="symbol", remedy=TARGETS_REMEDY)
+    # With both of weight and shares, or neither, it is for the policy to reject: a strategy may
+    # have asked for that, and its log must replay.
+    return Target(symbol, _number(wire, "weight"), _number(wire, "shares"), _text(wire, "tag"))
 
 
 def _number(wire: Mapping[str, Any], name: str) -> float | None:
@@ -245,7 +314,11 @@ def _number(wire: Mapping[str, Any], name: str) -> float | None:
     if isinstance(value, str) and value in NOT_FINITE:
         return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidTape(f"{name} is a number, not {_name(value)}", field=name)
+        raise InvalidTape(
+            f"{name} is a number, not {_name(value)}",
+            field=name,
+            remedy="write it without quotes, e.g. 10 or 0.25",
+        )
     return value
 
 
@@ -254,5 +327,13 @@ def _text(wire: Mapping[str, Any], name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidTape(f"{name} is text, not {_name(value)}", field=name)
+        raise InvalidTape(
+            f"{name} is text, not {_name(value)}", field=name, remedy="write it in double quotes"
+        )
     return value
+
+
+def _text_or(wire: Mapping[str, Any], name: str, default: str) -> str:
+    # An empty text is no default: the policy rejected it live, and will again.
+    value = _text(wire, name)
+    return default if value is None else value

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, Final
 
+from engine.codec import writable_text
 from engine.errors import StrategyError
 from engine.model import Decision, Order, Target
 from engine.sim.lots import LotGrid
@@ -41,9 +42,9 @@ def plain(decision: Decision) -> Decision:
     return Decision(
         tuple(_plain_order(order) for order in decision.orders),
         tuple(_plain_target(target) for target in decision.targets),
-        tuple(str(tag) for tag in decision.cancels),
+        tuple(writable_text(tag) for tag in decision.cancels),
         _plain_number(decision.confidence),
-        None if decision.rationale is None else str(decision.rationale),
+        _plain_text(decision.rationale),
     )
 
 
@@ -52,14 +53,14 @@ def _plain_order(order: Order) -> Order:
         raise StrategyError(f"a decision's orders hold {order!r}", remedy="give Order values")
     number = _plain_number(order.quantity)
     return Order(
-        str(order.symbol),
-        str(order.side),
+        writable_text(order.symbol),
+        writable_text(order.side),
         NO_NUMBER if number is None else number,
-        str(order.quantity_type),
-        str(order.order_type),
+        writable_text(order.quantity_type),
+        writable_text(order.order_type),
         _plain_number(order.limit_price),
         _plain_number(order.stop_price),
-        str(order.time_in_force),
+        writable_text(order.time_in_force),
         _plain_text(order.oco_group),
         _plain_text(order.tag),
     )
@@ -69,7 +70,7 @@ def _plain_target(target: Target) -> Target:
     if not isinstance(target, Target):
         raise StrategyError(f"a decision's targets hold {target!r}", remedy="give Target values")
     return Target(
-        str(target.symbol),
+        writable_text(target.symbol),
         _plain_number(target.weight),
         _plain_number(target.shares),
         _plain_text(target.tag),
@@ -77,7 +78,7 @@ def _plain_target(target: Target) -> Target:
 
 
 def _plain_text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else writable_text(value)
 
 
 def _plain_number(value: Any) -> float | None:

@@ -105,7 +105,7 @@ REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         Reason.SESSION_END.value: "make it good till cancelled, or place it again each session",
         Reason.END_OF_DATA.value: "it rested until the last bar: ask for a price nearer by",
         Reason.NO_POSITION.value: "hold the symbol before selling it, or allow shorting",
-        Reason.INVALID_QUANTITY.value: "give a finite number above 0; to a target, weight or shares",
+        Reason.INVALID_QUANTITY.value: "give a finite number above 0; a target weight or shares",
         Reason.BELOW_LOT.value: "ask for one lot at least, or run with a smaller lot",
         Reason.FRACTIONAL_REQUIRES_DAY_TIF.value: "make it a day order, or ask for whole shares",
         Reason.INVALID_SYMBOL.value: "name a symbol of the run, in its spelling",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+EXAMPLE = 'e.g. {"at": "2026-03-02T14:30:00Z", "targets": {"AAPL": 0.25}}'
+
 
 class TapeLine(NamedTuple):
     """A decision and the grid point whose bars it has seen: a stamp, or a step; one of them."""
@@ -58,7 +60,9 @@ class Tape:
                 )
             if step >= len(stamps):
                 raise InvalidTape(
-                    f"{where}: step {step} is past the run's last, {len(stamps) - 1}", field="step"
+                    f"{where}: step {step} is past the run's last, {len(stamps) - 1}",
+                    field="step",
+                    remedy="give the run more bars, or leave the line out",
                 )
             if step in decisions:
                 raise InvalidTape(
@@ -116,7 +120,7 @@ def write_tape(lines: Iterable[tuple[int, Decision]], path: Path) -> int:
 
 def _parse(path: Path, number: int, line: bytes) -> TapeLine:
     try:
-        return _decode(number, codec.loads(line))
+        return _decode(number, codec.loads_input(line))
     except InvalidTape as error:
         raise InvalidTape(
             f"{path.name} line {number}: {error.message}", field=error.field, remedy=error.remedy
@@ -129,13 +133,13 @@ def _parse(path: Path, number: int, line: bytes) -> TapeLine:
 
 def _decode(number: int, wire: object) -> TapeLine:
     if not isinstance(wire, Mapping):
-        raise InvalidTape("a line is a JSON object", field="decision")
+        raise InvalidTape("a line is a JSON object", field="decision", remedy=EXAMPLE)
     at, step = _at(wire), _step(wire)
     if (at is None) == (step is None):
         raise InvalidTape(
             "a line has `at` or `step`, one of them",
             field="at",
-            remedy='e.g. {"at": "2026-03-02T14:30:00Z", "targets": {"AAPL": 0.25}}',
+            remedy=EXAMPLE,
         )
     rest = {name: value for name, value in wire.items() if name not in ("at", "step")}
     return TapeLine(number, at, step, codec.decode_decision(rest))
@@ -148,7 +152,9 @@ def _at(wire: Mapping[str, Any]) -> int | None:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise InvalidTape(f"at {value!r} is no ISO 8601 stamp", field="at") from None
+        raise InvalidTape(
+            f"at {value!r} is no ISO 8601 stamp", field="at", remedy=EXAMPLE
+        ) from None
     if moment.tzinfo is None:
         raise InvalidTape(
             f"at {value!r} has no zone", field="at", remedy="write it in UTC, with a Z at its end"
@@ -161,7 +167,11 @@ def _step(wire: Mapping[str, Any]) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidTape(f"step {value!r} is no whole number >= 0", field="step")
+        raise InvalidTape(
+            f"step {value!r} is no whole number >= 0",
+            field="step",
+            remedy="give the grid point decided at, the first being 0",
+        )
     return value
 
 
