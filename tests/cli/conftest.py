@@ -73,12 +73,12 @@ class Command:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *words: object) -> subprocess.Popen[str]:
+    def start(self, *words: object, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """The command running beside the test; whatever is left of it is killed at the end."""
         process = subprocess.Popen(
             [*COMMAND, *map(str, words)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             cwd=ROOT,
             env=self._environment(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import signal
 import subprocess
 from pathlib import Path
@@ -197,6 +200,28 @@ def test_a_prepared_run_waits_for_the_app(
     done = stepdeck("run", *words, "--symbols", "AAPL")
     assert (done.status, done.err) == (0, "")
     assert rows(ledger, "SELECT run_id, status FROM runs") == [(done.out.strip(), "interrupted")]
+
+
+def test_progress_is_drawn_on_a_terminal_and_nowhere_else(
+    stepdeck: Command, strategies: Path
+) -> None:
+    """Where stderr is a terminal it shows step, rate and equity; stdout is the document alone."""
+    ours, theirs = pty.openpty()
+    process = stepdeck.start(
+        "run", f"{strategies}:Slow", "--symbols", "IBM", "--end", "2000-09-29", "--json",
+        stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    drawn = b""
+    with contextlib.suppress(OSError):  # what reading a terminal that was closed raises on Linux
+        while part := os.read(ours, 65536):
+            drawn += part
+    os.close(ours)
+    done = stepdeck.finish(process)
+    assert (done.status, done.document["status"]) == (0, "completed")
+    for words in (b"running", b"/149", b"steps/s", b"equity 100,000.00"):
+        assert words in drawn
+    assert b"to nobody's screen" not in drawn
 
 
 def test_speed_limits_a_run(stepdeck: Command, ledger: Path) -> None:

@@ -121,7 +121,11 @@ def _bar() -> Iterator[Show]:
         TextColumn("{task.fields[rate]}", markup=False),
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[equity]}", markup=False),
-        console=Console(stderr=True),
+        # The stream as it is now, and no stand-ins put in its place: a strategy's prints are caught
+        # by one of our own, and two of them would write into each other.
+        console=Console(file=sys.stderr),
+        redirect_stdout=False,
+        redirect_stderr=False,
         transient=True,
         auto_refresh=False,
     ) as progress:
