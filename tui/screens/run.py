@@ -22,9 +22,12 @@ from tui import keys
 from tui.keys import Place
 from tui.messages import Acted, BarsLoaded, BarsMissing, Tick
 from tui.safe import safe_line
+from tui.screens import run_head
 from tui.screens.base import ActionButton, DeckScreen, style_of
 from tui.screens.dialogs import ConfirmDialog
+from tui.screens.panel_tabs import CHARTS, PANELS, POSITIONS, PanelTabs
 from tui.viewmodel import run_panels, runs
+from tui.viewmodel.speeds import faster, slower
 from tui.viewmodel.ticket import Standing
 from tui.widgets.curve import CurveChart
 from tui.widgets.facts import FactsPanel
@@ -36,21 +39,7 @@ if TYPE_CHECKING:
     from engine.sim.panel import Panel
     from tui.gateway import RunDetail
 
-PANELS: Final = ("price", "equity", "positions", "orders", "decisions", "figures")
-CHARTS: Final = 2
-POSITIONS: Final = 3
-SPEEDS: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 LIVE: Final = frozenset({"running", "paused"})
-
-
-def faster(speed: float | None) -> float | None:
-    """The next speed up; None is as fast as it goes."""
-    return next((step for step in SPEEDS if speed is not None and step > speed), None)
-
-
-def slower(speed: float | None) -> float:
-    """The next speed down, not below the slowest."""
-    return next((step for step in reversed(SPEEDS) if speed is None or step < speed), SPEEDS[0])
 
 
 class RunScreen(DeckScreen):
@@ -67,7 +56,6 @@ class RunScreen(DeckScreen):
         self._rate: float | None = None
         self._panel: Panel | None = None
         self._bars_wanted = False
-        self._bars_trouble: str | None = None
         self._symbol = 0
         self._speed: float | None = None
         self._speed_known = False
@@ -189,7 +177,7 @@ class RunScreen(DeckScreen):
         detail = tick.detail
         if detail is None or detail.record.run_id != self.run_id:
             if not any(row.record.run_id == self.run_id for row in tick.snapshot.rows):
-                self._say_gone()
+                self._say_end("this run is no longer in the ledger", "attention")
             return
         changed = detail is not self._detail
         self._detail = detail
@@ -209,11 +197,6 @@ class RunScreen(DeckScreen):
         else:
             self._show_head()
 
-    def _say_gone(self) -> None:
-        record = self.record
-        if record is None or record.baseline_of is None:
-            self._say_end("this run is no longer in the ledger", "attention")
-
     def _say_end(self, text: str | None, role: str) -> None:
         line = self.query_one("#run-ended", Static)
         line.display = text is not None
@@ -224,51 +207,16 @@ class RunScreen(DeckScreen):
         if detail is None:
             return
         record = detail.record
-        look = fmt.status_look(record.status)
-        view = runs.RunView(record, detail.owner, self._rate, self.deck.now())
         currency = self.deck.settings.currency
-        step = f"{record.step_index}/{record.total_steps}" if record.total_steps else fmt.DASH
-        at = self._at(detail)
-        parts: list[tuple[str, str] | str] = [
-            (look.text, f"bold {style_of(look.role)}"),
-            "  ",
-            (safe_line(view.name, 28), "bold"),
-        ]
-        if record.name:
-            parts += ["  ", (safe_line(record.strategy, 24), "$text-muted")]
-        parts += ["  step ", (step, "bold"), "  ", (at, "$text-accent")]
-        if record.status == "running" and record.driver != "manual":
-            parts += [("  " + fmt.rate(self._rate), "$text-muted")]
-            if view.eta is not None:
-                parts += [(f"  ETA {fmt.eta(view.eta)}", "$text-muted")]
-        elif record.driver == "manual" and detail.next_decision is not None:
-            parts += [(f"  decision {detail.next_decision} is yours", "$text-warning")]
-        if detail.owner in ("elsewhere", "gone"):
-            parts += [(f"  owner {detail.owner}", "$text-warning")]
-        self.query_one("#run-head", Static).update(Content.assemble(*parts), layout=False)
-        roomy = not self.has_class("-narrow")
-        gain = style_of(fmt.gain_role(record.total_return))
-        line = Content.assemble(
-            "equity ",
-            (fmt.money(record.equity, currency), "bold"),
-            "  ",
-            (fmt.percent(record.total_return), gain),
-            ("  max DD ", "$text-muted"),
-            fmt.percent(record.max_drawdown),
-            ("  cash ", "$text-muted"),
-            fmt.money(record.cash, currency),
-            *((("  fills ", "$text-muted"), fmt.count(record.num_fills)) if roomy else ()),
-        )
+        head = run_head.identity(detail, self._rate, self.deck.now())
+        line = run_head.figures(record, currency, roomy=not self.has_class("-narrow"))
+        self.query_one("#run-head", Static).update(head, layout=False)
         self.query_one("#run-line", Static).update(line, layout=False)
         why = runs.why_it_ended(record)
-        self._say_end(why if why and record.status != "completed" else None, look.role)
+        role = fmt.status_look(record.status).role
+        self._say_end(why if why and record.status != "completed" else None, role)
         self._show_pace()
         self.refresh_keys()
-
-    def _at(self, detail: RunDetail) -> str:
-        if not len(detail.stamps):
-            return ""
-        return fmt.stamp(int(detail.stamps[-1]), run_panels.zone_of(detail.record))
 
     def _show_pace(self) -> None:
         record = self.record
@@ -321,9 +269,8 @@ class RunScreen(DeckScreen):
 
     def on_bars_missing(self, message: BarsMissing) -> None:
         message.stop()
-        self._bars_trouble = safe_line(f"No bars: {message.error}")
         chart = self.query_one("#price", PriceChart)
-        chart.set_empty(self._bars_trouble)
+        chart.set_empty(safe_line(f"No bars: {message.error}"))
         chart.show(None)
 
     def _show_price(self) -> None:
@@ -631,6 +578,10 @@ class RunScreen(DeckScreen):
                 self._chosen_list = self._chosen
             self._arrange_panels()
 
+    def on_panel_tabs_chosen(self, event: PanelTabs.Chosen) -> None:
+        """A tab was clicked."""
+        self.choose_panel(event.number)
+
     def on_price_chart_cursor_moved(self, event: PriceChart.CursorMoved) -> None:
         """One time cursor for both charts."""
         self.query_one("#equity", CurveChart).cursor = event.step
@@ -647,41 +598,3 @@ class RunScreen(DeckScreen):
 
 def _panel(name: str) -> Vertical:
     return Vertical(id=f"panel-{name}", classes="panel")
-
-
-class PanelTabs(Static):
-    """The panels' names with their keys; the ones shown stand out, each can be clicked."""
-
-    def __init__(self, shown: keys.Keys) -> None:
-        super().__init__("", markup=False)
-        self._shown = shown
-        self.chosen: set[int] = {1}
-        self._spans: list[tuple[int, int, int]] = []
-
-    def render(self) -> Content:
-        parts: list[Content] = [Content(" ")]
-        self._spans = []
-        at = 1
-        for number in range(1, len(PANELS) + 1):
-            action = keys.BY_ID[f"run.panel_{number}"]
-            key = self._shown.shown(action)
-            on_top = number in self.chosen
-            style = "bold $foreground" if on_top else "$text-muted"
-            parts.append(
-                Content.assemble(
-                    (key, "$text-accent bold" if on_top else "$text-muted"),
-                    " ",
-                    (action.label, f"{style} underline" if on_top else style),
-                    "   ",
-                )
-            )
-            width = len(key) + 1 + len(action.label)
-            self._spans.append((at, at + width, number))
-            at += width + 3
-        return Content("").join(parts)
-
-    def on_click(self, event: events.Click) -> None:
-        event.stop()
-        for start, end, number in self._spans:
-            if start <= event.x < end and isinstance(self.screen, RunScreen):
-                self.screen.choose_panel(number)

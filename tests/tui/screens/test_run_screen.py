@@ -12,7 +12,7 @@ from tests.tui.screens.kit import create, deck, on_top, reach, screen_text, unti
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.screens.dialogs import ConfirmDialog, ErrorDialog
-from tui.screens.run import SPEEDS, RunScreen, faster, slower
+from tui.screens.run import RunScreen
 from tui.screens.ticket import TicketDialog
 from tui.widgets.curve import CurveChart
 from tui.widgets.price import PriceChart
@@ -333,13 +333,3 @@ async def test_bars_that_are_gone_are_said_and_the_rest_is_shown(
         assert "equity" in screen_text(app)
         assert rows(app, "orders")
     again.close()
-
-
-def test_speeds_go_up_to_full_and_down_to_one() -> None:
-    """None is as fast as it goes, and stands above every number."""
-    assert slower(None) == SPEEDS[-1]
-    assert slower(SPEEDS[0]) == SPEEDS[0]
-    assert faster(SPEEDS[-1]) is None
-    assert faster(None) is None
-    assert faster(3.0) == 5.0
-    assert slower(3.0) == 2.0
