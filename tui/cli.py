@@ -41,6 +41,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "cancel": ("control", "Cancel runs, also those of another process."),
     "pause": ("control", "Hold runs where they are."),
     "resume": ("control", "Let paused runs go on; take up interrupted ones."),
+    "compare": ("compare", "Figures, curves and first differing decisions of several runs."),
     "verify": ("verify", "Replay a run and check every row, hash and digest of it."),
     "audit": ("audit", "Look for look-ahead and hidden randomness in a strategy."),
     "export": ("export", "Equity, orders, fills and steps as files, or a decision tape."),
@@ -53,7 +54,6 @@ NOT_YET: Final = frozenset(
     (
         "fork",
         "rewind",
-        "compare",
         "sweep",
         "serve",
         "delete",
