@@ -45,7 +45,9 @@ def read_actions(path: Path) -> tuple[CorporateAction, ...]:
             remedy="give none, columns, or a CSV file",
         ) from error
     except UnicodeDecodeError as error:
-        raise InvalidFile(f"{path} is not UTF-8 text", field="actions") from error
+        raise InvalidFile(
+            f"{path} is not UTF-8 text", field="actions", remedy="save it as UTF-8"
+        ) from error
     reader = csv.DictReader(text.splitlines())
     names = {name.strip().lower(): name for name in reader.fieldnames or ()}
     missing = [name for name in COLUMNS[:4] if name not in names]
@@ -55,11 +57,30 @@ def read_actions(path: Path) -> tuple[CorporateAction, ...]:
             field="actions",
             remedy=f"an actions file has {','.join(COLUMNS)}",
         )
-    actions: list[CorporateAction] = []
+    lines: dict[CorporateAction, int] = {}
+    splits: dict[tuple[str, str], int] = {}
     for row in reader:
+        where = f"{path.name} line {reader.line_num}"
+        if None in row:
+            width = len(reader.fieldnames or ())
+            raise InvalidFile(
+                f"{where}: {width + len(row[None])} fields where the header has {width}",
+                field="actions",
+                remedy="correct the line",
+            )
         cells = {name: (row.get(raw) or "").strip() for name, raw in names.items()}
-        actions.append(_action(f"{path.name} line {reader.line_num}", cells))
-    return tuple(actions)
+        action = _action(where, cells)
+        # A day may have two dividends, one of them special; a second split would count twice.
+        earlier = lines.setdefault(action, reader.line_num)
+        if action.kind == "split":
+            earlier = splits.setdefault((action.symbol, action.ex_date), reader.line_num)
+        if earlier != reader.line_num:
+            raise InvalidFile(
+                f"{where}: this {action.kind} of {action.symbol} is in line {earlier} already",
+                field="actions",
+                remedy="leave one of the lines",
+            )
+    return tuple(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +131,7 @@ def _column_actions(
 ) -> list[CorporateAction]:
     """The actions of the rows' own columns: their ex-date is the trade date of the row."""
     found = []
+    rows_of: dict[tuple[str, str, str], int] = {}
     for kind, values in _columns(rows):
         if kind not in kinds:
             continue
@@ -121,7 +143,17 @@ def _column_actions(
                     field=kind,
                     remedy="correct the data, or run with --actions none",
                 )
-            found.append(CorporateAction(symbol, day_text(int(days[steps[row]])), kind, value))
+            day = day_text(int(days[steps[row]]))
+            # Some vendors write a day's action beside each of its bars: taken so it counts often.
+            first = rows_of.setdefault((symbol, day, kind), row)
+            if first != row:
+                raise MarketDataInvalid(
+                    f"{rows.where(row)}: {symbol}: a second {kind} on {day} (before:"
+                    f" {rows.where(first)})",
+                    field=kind,
+                    remedy="leave one of them, or run with --actions none",
+                )
+            found.append(CorporateAction(symbol, day, kind, value))
     return found
 
 

@@ -140,7 +140,7 @@ def _parse_numbers(
 ) -> NDArray[np.float64]:
     values = np.full(len(texts), np.nan)
     for row, text in enumerate(texts):
-        if text is None:
+        if text is None or text in ABSENT:
             continue
         try:
             values[row] = float(text)
