@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 
 def allowed(path: Path) -> list[str]:
@@ -25,7 +25,7 @@ def allowed(path: Path) -> list[str]:
 
 def main(report: str, allow_list: str) -> int:
     """Print the counts and the skips that are not allowed; the exit status."""
-    cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+    cases = list(ET.parse(report).getroot().iter("testcase"))
     skips = {
         f"{case.get('classname')}::{case.get('name')}": skip.get("message", "")
         for case in cases

@@ -48,7 +48,7 @@ def test_a_class_runs_over_a_frame() -> None:
     assert list(result.fills["price"]) == [11.0, 16.0]
     assert list(result.fills["quantity"]) == [3.0, 3.0]
     assert result.equity["equity"].iloc[-1] == 1000 + 3 * 5 + 0
-    assert str(result.equity.index.tz) == "UTC"
+    assert str(pd.DatetimeIndex(result.equity.index).tz) == "UTC"
     assert list(result.orders["status"]) == ["filled", "filled"]
     assert result.metrics["num_fills"] == 2
     assert result.run_id is None

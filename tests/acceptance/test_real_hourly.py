@@ -109,7 +109,8 @@ def test_pandas_and_sqlite_read_the_same_while_another_run_writes(
             assert (finished["status"], finished["equity"]) == ("completed", last[0])
             for run in runs.itertuples():
                 assert run.step_index == counts.get(run.run_id, 0)
-            seen |= {int(run.step_index) for run in runs.itertuples() if run.status == "running"}
+            running = runs[runs["status"] == "running"]
+            seen |= {int(step) for step in running["step_index"].tolist()}
     finally:
         writer.terminate()
         writer.communicate()
