@@ -6,6 +6,7 @@ which checks every request whatever made it.
 
 from __future__ import annotations
 
+import difflib
 import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -155,7 +156,12 @@ class _Given:
             if name in NOT_YET and value is not False:
                 raise NotAvailable(f"--{name} is not in this version yet", field=name)
             if name not in BY_NAME and name not in NOT_YET:
-                raise InvalidOption(f"no option {name!r}", field=name)
+                close = difflib.get_close_matches(name, BY_NAME, n=1)
+                raise InvalidOption(
+                    f"no option {name!r}",
+                    field=name,
+                    remedy=f"did you mean {close[0]}?" if close else f"one of {', '.join(BY_NAME)}",
+                )
 
     def text(self, name: str) -> str | None:
         value = self._values.get(name)
@@ -255,7 +261,9 @@ def _symbols(given: _Given) -> tuple[str, ...] | None:
         )
     for symbol in symbols:
         if symbols.count(symbol) > 1:
-            raise InvalidOption(f"symbols names {symbol} twice", field="symbols")
+            raise InvalidOption(
+                f"symbols names {symbol} twice", field="symbols", remedy="name it once"
+            )
     return tuple(symbols)
 
 

@@ -11,6 +11,7 @@ from engine.errors import InvalidOption
 from engine.market import BarSource
 from engine.market.actions import COLUMN_SPECS
 from engine.model import Driver, Rules, RunRequest
+from engine.sim.lots import LEAST_LOT
 from engine.strategies import registry
 
 FILL_RULES = ("next_open", "close")
@@ -99,6 +100,7 @@ def check_rules(rules: Rules) -> None:
     costs = rules.costs
     _require(rules.cash > 0, "cash", rules.cash, "an amount above 0")
     _require(rules.lot > 0, "lot", rules.lot, "a size above 0, such as 1 or 1e-9")
+    _require(rules.lot >= LEAST_LOT, "lot", rules.lot, f"a size from {LEAST_LOT:g} on")
     if rules.fill not in FILL_RULES:
         raise InvalidOption(
             f"fill is {rules.fill!r}", field="fill", remedy=f"one of {', '.join(FILL_RULES)}"
