@@ -28,6 +28,7 @@ from engine.runs.lifecycle import TERMINAL, Status
 from engine.runs.panels import panel_of
 from engine.runs.requests import Prepared, prepare
 from engine.sim import metrics
+from engine.sim.records import present_records
 from engine.sim.simulation import Simulation
 from engine.sim.state import join
 from engine.store.reader import Reader
@@ -199,7 +200,7 @@ def _run_in_memory(prepared: Prepared) -> Result:
             "a manual run needs a person", field="strategy", remedy="open it with `stepdeck`"
         )
     state, first = simulation.start(simulation.initial())
-    advanced = simulation.advance(state, decide, simulation.total_steps)
+    advanced = decide.advance(simulation, state, simulation.total_steps)
     if advanced.fault is not None:
         raise advanced.fault
     result = join([first, advanced.result])
@@ -213,7 +214,7 @@ def _run_in_memory(prepared: Prepared) -> Result:
         result.equity,
         result.cash,
         result.fills,
-        tuple({record.order_id: record for _, record in result.orders}.values()),
+        present_records(result.orders),
         result.cash_flows,
     )
 

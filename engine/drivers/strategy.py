@@ -3,22 +3,53 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import StepdeckError, StrategyError, StrategyFault
 from engine.runs.requests import Prepared
-from engine.runs.session import Decide, Session
+from engine.runs.session import Decider, Session
 from engine.sim.observation import Observation, PreparedPanel
 from engine.sim.panel import Panel
-from engine.strategies import Strategy
+from engine.sim.simulation import Simulation
+from engine.sim.state import Advance, State
 
 
-def decider(session: Session) -> Decide | None:
+class Stepping:
+    """Decisions of a strategy or a tape, a call a step.
+
+    Whatever a call raises is a failure of the strategy, ``SystemExit`` and ``KeyboardInterrupt``
+    too: they must not end the program.
+    """
+
+    def __init__(self, decide: Callable[[Observation], object], path: Path | None = None) -> None:
+        """``path`` is the strategy's own file, whose lines a failure names."""
+        self._decide = decide
+        self._path = path
+
+    def __call__(self, observation: Observation) -> object:
+        """The answer at a step. Raises ``StrategyFault``."""
+        try:
+            return self._decide(observation)
+        except StrategyFault:
+            raise
+        except BaseException as error:
+            raise self._explain(error, observation.step) from error
+
+    def advance(self, simulation: Simulation, state: State, stop: int) -> Advance:
+        """As ``Simulation.advance``, without a wrapper around each call."""
+        return simulation.advance(state, self._decide, stop, self._explain)
+
+    def _explain(self, error: BaseException, step: int) -> StrategyError:
+        return _fault("decide", error, self._path, step)
+
+
+def decider(session: Session) -> Decider | None:
     """What decides the session's steps, once its bars are loaded; see ``decider_of``."""
     return decider_of(session.prepared, session.simulation.panel)
 
 
-def decider_of(run: Prepared, panel: Panel) -> Decide | None:
+def decider_of(run: Prepared, panel: Panel) -> Decider | None:
     """What decides a run's steps: its strategy, prepared; its tape; None for a person.
 
     Raises ``StrategyError`` for a strategy that fails while it is made or prepared, ``InvalidTape``
@@ -27,7 +58,7 @@ def decider_of(run: Prepared, panel: Panel) -> Decide | None:
     loaded = run.loaded
     if loaded.tape is not None:
         decisions = loaded.tape.resolve(panel.stamps)
-        return lambda observation: decisions.get(observation.step)
+        return Stepping(lambda observation: decisions.get(observation.step))
     if loaded.make is None:
         return None
     path = loaded.info.path
@@ -42,26 +73,7 @@ def decider_of(run: Prepared, panel: Panel) -> Decide | None:
         raise
     except BaseException as error:
         raise _fault("prepare", error, path) from error
-    return guarded(strategy, path)
-
-
-def guarded(strategy: Strategy, path: Path | None) -> Decide:
-    """``strategy.decide`` with whatever it raises turned into a ``StrategyError``.
-
-    ``SystemExit`` and ``KeyboardInterrupt`` raised by a strategy are its failures too: they must
-    not end the program.
-    """
-    decide = strategy.decide
-
-    def call(observation: Observation) -> object:
-        try:
-            return decide(observation)
-        except StrategyFault:
-            raise
-        except BaseException as error:
-            raise _fault("decide", error, path, observation.step) from error
-
-    return call
+    return Stepping(strategy.decide, path)
 
 
 def _fault(

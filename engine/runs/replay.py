@@ -6,12 +6,12 @@ its answer at every step is compared with the log's and dropped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from engine import codec
 from engine.errors import BarsChanged, LedgerCorrupt, StrategyDiverged
 from engine.model import HOLD, Decision, RunRecord
-from engine.runs.session import Decide, Log, Session
+from engine.runs.session import Decider, Log, Session
 from engine.sim.intake import plain
 from engine.sim.observation import Observation
 from engine.store.reader import Reader
@@ -67,7 +67,9 @@ def replay(session: Session, log: Log) -> None:
         )
 
 
-def _logged(decide: Decide | None, decisions: Mapping[int, tuple[Decision, str]]) -> Decide:
+def _logged(
+    decide: Decider | None, decisions: Mapping[int, tuple[Decision, str]]
+) -> Callable[[Observation], Decision]:
     """The log as a strategy; ``decide``, if there is one, is shown every step and compared."""
 
     def answer(observation: Observation) -> Decision:

@@ -207,7 +207,7 @@ class RunService:
         assert decide is not None
         before = progress.state.decided
         with captured(session.output):
-            advanced = progress.simulation.advance(progress.state, decide, before + steps)
+            advanced = decide.advance(progress.simulation, progress.state, before + steps)
         progress.take(advanced.state, advanced.result)
         self.committer.add(session, advanced.result, session.prepared.driver)
         made = progress.state.decided - before

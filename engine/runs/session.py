@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from engine.runs.requests import Prepared
 from engine.sim import digest, metrics
 from engine.sim.observation import Observation
 from engine.sim.simulation import Simulation
-from engine.sim.state import State, StepResult
+from engine.sim.state import Advance, State, StepResult
 from engine.store.writes import StepRow
 
 # The figures that are columns of ``runs`` as well as keys of its ``metrics``.
@@ -37,7 +37,15 @@ FIGURE_COLUMNS = (
     "total_costs",
 )
 
-Decide = Callable[[Observation], object]
+
+class Decider(Protocol):
+    """What decides a run's steps: one when it is called, or many at once."""
+
+    def __call__(self, observation: Observation, /) -> object:
+        """The answer at a step. Raises ``StrategyFault``."""
+
+    def advance(self, simulation: Simulation, state: State, stop: int, /) -> Advance:
+        """Make decisions until ``stop`` of them are made, or the run is over, or a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +158,7 @@ class Session:
     speed: float | None = None
     bars: Bars | None = None
     progress: Progress | None = None
-    decide: Decide | None = None
+    decide: Decider | None = None
     rewind_count: int = 0
     unwritten: list[tuple[StepResult, list[StepRow]]] = field(default_factory=list)
     unwritten_since: float = 0.0

@@ -7,7 +7,7 @@ cuts further, so the reason names the limit that decided the quantity.
 
 from __future__ import annotations
 
-from math import floor
+from math import ceil, floor
 from typing import Final
 
 from engine.model import Rules
@@ -175,7 +175,13 @@ class FillModel:
                     after_cash = 0.0
         else:
             if self._sells_pay_fees:
-                fees = sale_fees(self._fees_by_session[self._sessions[step]], quantity, notional)
+                # As `sale_fees`, without the calls.
+                per_million, per_share, most = self._fees_by_session[self._sessions[step]]
+                if per_million:
+                    fees = ceil(100.0 * (per_million * notional / 1e6) - 1e-6) / 100.0
+                if per_share:
+                    taf = ceil(100.0 * (per_share * quantity) - 1e-6) / 100.0
+                    fees += min(taf, most)
             proceeds = notional - commission - fees
             after_cash = cash + proceeds
             if after_cash < 0.0 and proceeds < 0.0:

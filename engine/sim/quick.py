@@ -7,7 +7,6 @@ tests hold the two paths to the same bits.
 
 from __future__ import annotations
 
-from math import floor
 from typing import Final
 
 from engine.model import Decision, Order, Target
@@ -15,7 +14,7 @@ from engine.sim.broker import Broker, Log
 from engine.sim.lots import FORGIVEN, FORGIVEN_OF_ALL, MOST_LOTS
 from engine.sim.portfolio import Book
 from engine.sim.reasons import Reason
-from engine.sim.records import ORDER, REASON_CODES, SHARES, TARGET_WEIGHT
+from engine.sim.records import IDLE, ORDER, REASON_CODES, SHARES, TARGET_WEIGHT
 from engine.sim.tickets import SIDES
 
 _NO_BAR: Final = REASON_CODES[Reason.NO_BAR.value]
@@ -23,6 +22,8 @@ _ALREADY_AT_TARGET: Final = REASON_CODES[Reason.ALREADY_AT_TARGET.value]
 _INFINITE: Final = float("inf")
 _SIZE: Final = ORDER.size
 _pack_into = ORDER.pack_into
+_pack_idle = IDLE.pack_into
+_codes: Final = dict(REASON_CODES)  # a plain dict answers faster
 
 # An intent that trades: its number and column, its lots, the price, what was asked for and as what.
 Leg = tuple[int, int, int, float, float, int]
@@ -111,7 +112,7 @@ def settle_markets(
                 filled,
                 requested,
                 side,
-                REASON_CODES[reason],
+                _codes[reason],
                 kind,
             )
     if book.fills_made > made:
@@ -204,18 +205,12 @@ def _size_targets(
     )
     holdings = book.lots
     at = first + _SIZE * number
-    for target in targets:
+    for number, target in enumerate(targets, number):  # noqa: B020  # counts on from the orders
         if type(target) is not Target:
             return False
         symbol, weight, shares, tag = target
         column = columns.get(symbol, -1)
-        if (
-            type(weight) is not float
-            or not -_INFINITE < weight < _INFINITE
-            or shares is not None
-            or column < 0
-            or column in seen
-        ):
+        if type(weight) is not float or shares is not None or column < 0 or column in seen:
             return False
         if tag is not None:
             if type(tag) is not str:
@@ -223,37 +218,31 @@ def _size_targets(
             tags[number] = tag
         seen.add(column)
         price = prices[row + column]
-        if price == price:
-            # As `LotGrid.toward_zero`, without the calls.
-            wanted = weight * equity / price * divisor / factor
-            size = abs(wanted) * FORGIVEN_OF_ALL + FORGIVEN
-            lots = floor(size) if size < MOST_LOTS else MOST_LOTS
-            if wanted < 0.0:
-                lots = -lots
-            lots -= holdings[column]
-            if lots > 0:
-                buys.append((number, column, lots, price, weight, TARGET_WEIGHT))
-            elif lots:
-                sells.append((number, column, -lots, price, weight, TARGET_WEIGHT))
-            else:
-                _pack_into(
-                    rows,
-                    at,
-                    step,
-                    decided,
-                    number,
-                    column,
-                    0,
-                    0,
-                    weight,
-                    0,
-                    _ALREADY_AT_TARGET,
-                    TARGET_WEIGHT,
-                )
+        if price != price:
+            if not -_INFINITE < weight < _INFINITE:
+                return False
+            _pack_idle(rows, at, step, decided, number, column, weight, _NO_BAR)
+            at += _SIZE
+            continue
+        # As `LotGrid.toward_zero`, without the calls.
+        wanted = weight * equity / price * divisor / factor
+        if wanted >= 0.0:
+            size = wanted * FORGIVEN_OF_ALL + FORGIVEN
+            sign = 1
         else:
-            _pack_into(
-                rows, at, step, decided, number, column, 0, 0, weight, 0, _NO_BAR, TARGET_WEIGHT
-            )
-        number += 1
+            size = FORGIVEN - wanted * FORGIVEN_OF_ALL
+            sign = -1
+        if size < MOST_LOTS:
+            lots = sign * int(size) - holdings[column]
+        elif -_INFINITE < weight < _INFINITE:
+            lots = sign * MOST_LOTS - holdings[column]
+        else:
+            return False  # of no size at all, or of none that is a number
+        if not lots:
+            _pack_idle(rows, at, step, decided, number, column, weight, _ALREADY_AT_TARGET)
+        elif lots > 0:
+            buys.append((number, column, lots, price, weight, TARGET_WEIGHT))
+        else:
+            sells.append((number, column, -lots, price, weight, TARGET_WEIGHT))
         at += _SIZE
     return True

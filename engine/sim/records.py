@@ -42,6 +42,8 @@ FILL_ROW: Final = np.dtype(
 # One DAY market order that ended at the grid point it first met. `side` is 0 and `lots` are 0 where
 # it was never sized; `reason` and `kind` are places in `REASONS` and `KINDS`.
 ORDER: Final = Struct("<iiiidddbbbxxxxx")
+# The same row of a target weight that nothing came of, from what is not zero in it.
+IDLE: Final = Struct("<iiii16xdxb6x")
 ORDER_ROW: Final = np.dtype(
     {
         "names": [

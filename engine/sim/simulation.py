@@ -9,15 +9,15 @@ those of ``step``, bit for bit.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 
 from engine.codec import as_decision
 from engine.errors import StepNotActive, StrategyFault
-from engine.model import HOLD, Decision, Rules
+from engine.model import HOLD, Decision, Rules, Target
 from engine.sim.broker import Broker, Log, cancel_tagged, close_all
 from engine.sim.intake import plain, take_in
 from engine.sim.observation import Observation, View
@@ -31,8 +31,12 @@ from engine.sim.tickets import Ticket
 
 # Below this many rows a loop over scalars is faster than numpy; both give the same bits.
 _VECTOR_ROWS: Final = 12
+_TARGETS: Final = {Target}
+_new_decision = tuple.__new__
 
 Decide = Callable[[Observation], object]
+# What a decision at a step raised, as a fault of its strategy.
+Explain = Callable[[BaseException, int], StrategyFault]
 
 
 class Simulation:
@@ -96,12 +100,15 @@ class Simulation:
         batch.make(decision)
         return batch.finish()
 
-    def advance(self, state: State, decide: Decide, stop: int) -> Advance:
+    def advance(
+        self, state: State, decide: Decide, stop: int, explain: Explain | None = None
+    ) -> Advance:
         """Ask ``decide`` for decisions until ``stop`` of them are made, or the run is over.
 
         ``decide`` gets each step's observation and answers what ``codec.as_decision`` takes. A
-        ``StrategyFault`` that it raises ends the advance before that step and is given back; any
-        other exception passes through. Raises ``StepNotActive`` as ``step`` does.
+        ``StrategyFault`` that it raises ends the advance before that step and is given back; so
+        does what ``explain`` makes of any other exception, which passes through without it. Raises
+        ``StepNotActive`` as ``step`` does.
         """
         self._check(state)
         stop = min(stop, self._steps)
@@ -109,7 +116,7 @@ class Simulation:
         fault: StrategyFault | None = None
         while batch.decided < stop and batch.ended is None:
             try:
-                decision = batch.ask_while_quiet(decide, stop)
+                decision = batch.ask_while_quiet(decide, stop, explain)
             except StrategyFault as raised:
                 fault = raised
                 break
@@ -141,6 +148,16 @@ class Simulation:
             raise StepNotActive(f"the run is over ({state.ended})", field="step")
         if state.settled != state.decided + self._lead:
             raise StepNotActive("the run has not started", field="step")
+
+
+def _decision(answer: object) -> Decision:
+    """As ``as_decision``, without the loop where the answer is a list of targets."""
+    kind = type(answer)
+    if (kind is list or kind is tuple) and set(
+        map(type, cast(Iterable[object], answer))
+    ) == _TARGETS:
+        return _new_decision(Decision, ((), tuple(cast(Iterable[Target], answer)), (), None, None))
+    return as_decision(answer)
 
 
 class _Batch:
@@ -193,7 +210,9 @@ class _Batch:
         sim._broker.open_and_range(preview, tickets, step, Log(), markets_at_open=False)
         return Observation(sim._view, step, preview.account())
 
-    def ask_while_quiet(self, decide: Decide, stop: int) -> Decision | None:
+    def ask_while_quiet(
+        self, decide: Decide, stop: int, explain: Explain | None
+    ) -> Decision | None:
         """Ask for decisions while nothing happens; the first that is no hold, or None at the end.
 
         Quiet means that nothing is open and no corporate action is due: then holding a step changes
@@ -203,7 +222,15 @@ class _Batch:
         begin = self.decided
         end = self._quiet_until(stop)
         if end <= begin:
-            decision = as_decision(decide(self.observation()))
+            observation = self.observation()
+            try:
+                decision = _decision(decide(observation))
+            except StrategyFault:
+                raise
+            except BaseException as error:
+                if explain is None:
+                    raise
+                raise explain(error, begin) from error
             return decision if not decision.holds else HOLD
         view, account = sim._view, self.book.account()
         step = begin
@@ -211,12 +238,18 @@ class _Batch:
             for step in range(begin, end):
                 answer = decide(Observation(view, step, account))
                 if answer is not None:
-                    decision = as_decision(answer)
+                    decision = _decision(answer)
                     if not decision.holds:
                         break
             else:
                 step = end
                 return None
+        except StrategyFault:
+            raise
+        except BaseException as error:
+            if explain is None:
+                raise
+            raise explain(error, step) from error
         finally:
             # On a fault, too: the steps before it held.
             if step > begin:
@@ -226,10 +259,14 @@ class _Batch:
     def _quiet_until(self, stop: int) -> int:
         """The first decision, from the present one on, that may not be taken as a quiet hold."""
         sim, book = self._sim, self.book
-        if self.tickets or (sim._broker.short and any(count < 0 for count in book.lots)):
-            return self.decided  # a short can ruin the run at any point
-        if not book.held and book.cash <= 0.0:
+        if self.tickets or (not book.held and book.cash <= 0.0):
             return self.decided
+        if sim._broker.short and (
+            book.cash < 0.0
+            or any(count < 0 for count in book.lots)
+            or any(claim.amount < 0.0 for claim in book.receivables)
+        ):
+            return self.decided  # a short, or what one left to pay, can ruin the run at any point
         due = sim._steps
         position = bisect_right(sim._action_steps, self.settled - 1)
         if position < len(sim._action_steps):

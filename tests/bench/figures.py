@@ -84,7 +84,7 @@ def _in_memory(request: RunRequest, repeats: int = 3) -> list[float]:
         decide = decider_of(prepared, panel)
         assert decide is not None
         state, _ = simulation.start(simulation.initial())
-        simulation.advance(state, decide, simulation.total_steps)
+        decide.advance(simulation, state, simulation.total_steps)
         times.append(time.perf_counter() - began)
     return times
 
