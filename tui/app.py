@@ -15,6 +15,7 @@ from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from engine.errors import InvalidOption
 from tui import keys
 from tui.keys import Action, Keys, Place
 from tui.messages import Acted, Broke, Failed, Polled, PollTrouble, Tick
@@ -44,7 +45,8 @@ class StepdeckApp(App[None]):
     ``now`` is the clock that ages are measured with. The app closes nothing: who opened the gateway
     closes it, after the app has done with the live runs what the person chose.
 
-    Raises ``InvalidOption`` for a keymap that names no action or gives one key to two.
+    Raises ``InvalidOption`` for a keymap that names no action or gives one key to two, and for a
+    theme that there is not.
     """
 
     TITLE = "stepdeck"
@@ -86,7 +88,13 @@ class StepdeckApp(App[None]):
         for theme in THEMES:
             self.register_theme(theme)
         wanted = self.settings.theme or THEMES[0].name
-        self.theme = wanted if wanted in self.available_themes else THEMES[0].name
+        if wanted not in self.available_themes:
+            raise InvalidOption(
+                f"theme is {wanted!r}",
+                field="theme",
+                remedy=f"one of {', '.join(sorted(self.available_themes))}",
+            )
+        self.theme = wanted
 
     # -- keys -----------------------------------------------------------------------------------
 

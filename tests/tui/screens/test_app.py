@@ -188,6 +188,12 @@ def test_a_keymap_that_makes_no_sense_is_refused_before_anything_is_shown(
         StepdeckApp(gateway, settings(keymap={"nothing": "n"}))
 
 
+def test_a_theme_that_there_is_not_is_refused_by_name(gateway: Gateway) -> None:
+    """A word in the config that names no theme is an error that lists what there is."""
+    with pytest.raises(InvalidOption, match=r"theme is 'neon'.*stepdeck-dark"):
+        StepdeckApp(gateway, settings(theme="neon"))
+
+
 async def test_the_screen_is_told_apart_by_what_it_follows(gateway: Gateway) -> None:
     """Opening and leaving runs leaves one screen, and its preview goes on."""
     async with deck(gateway) as (app, pilot):
