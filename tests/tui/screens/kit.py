@@ -136,7 +136,7 @@ async def deck(
     """The app on the ledger, in a terminal of ``size``, once it has seen the ledger."""
     app = StepdeckApp(gateway, settings(**changes), run_id=run_id, read_only=read_only)
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.tick is not None)
+        await until(pilot, lambda: app.tick is not None and app.screen.children)
         yield app, pilot
 
 
