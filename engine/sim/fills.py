@@ -176,12 +176,12 @@ class FillModel:
         else:
             if self._sells_pay_fees:
                 # As `sale_fees`, without the calls.
-                per_million, per_share, most = self._fees_by_session[self._sessions[step]]
+                per_million, per_share, taf_cap = self._fees_by_session[self._sessions[step]]
                 if per_million:
                     fees = ceil(100.0 * (per_million * notional / 1e6) - 1e-6) / 100.0
                 if per_share:
                     taf = ceil(100.0 * (per_share * quantity) - 1e-6) / 100.0
-                    fees += min(taf, most)
+                    fees += min(taf, taf_cap)
             proceeds = notional - commission - fees
             after_cash = cash + proceeds
             if after_cash < 0.0 and proceeds < 0.0:
