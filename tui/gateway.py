@@ -7,8 +7,9 @@ blocks until the ledger says that it is done, so the app calls it from workers.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -251,25 +252,27 @@ class Gateway:
             ):
                 old = None
             if old is not None and record == old.record:
-                return old
+                # Only a baseline comes after the last change of a run's own row.
+                late = None if old.baseline else self._baseline(reader, record)
+                return old if late is None else replace(old, baseline=late)
             settled = len(old.stamps) if old else 0
             _, stamps, equity, cash = reader.equity(run_id, since=settled)
             fills = reader.fills(run_id, after=old.fills[-1].fill_id if old and old.fills else -1)
             decisions = reader.steps(
                 run_id, since=old.decisions[-1].step_index + 1 if old and old.decisions else 0
             )
-            orders = reader.orders(run_id)
+            kept = _settled_orders(old.orders) if old else ()
+            orders = reader.orders(run_id, since=kept[-1].step_index + 1 if kept else 0)
             positions = reader.positions(run_id)
             flows = reader.cash_flows(run_id)
-            baseline = old.baseline if old else None
-            if baseline is None and record.status == Status.COMPLETED:
-                baseline = self._baseline(reader, run_id)
+            baseline = self._baseline(reader, record)
         if old is not None:
             stamps = np.concatenate([old.stamps, stamps])
             equity = np.concatenate([old.equity, equity])
             cash = np.concatenate([old.cash, cash])
             fills = [*old.fills, *fills]
             decisions = [*old.decisions, *decisions]
+            orders = [*kept, *orders]
         return RunDetail(
             record,
             self._owner(record, {}),
@@ -286,9 +289,11 @@ class Gateway:
         )
 
     def _baseline(
-        self, reader: Reader, run_id: str
+        self, reader: Reader, record: RunRecord
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
-        for twin in reader.baselines(run_id):
+        if record.status != Status.COMPLETED:
+            return None
+        for twin in reader.baselines(record.run_id):
             if twin.status == Status.COMPLETED:
                 steps, _, equity, _ = reader.equity(twin.run_id)
                 return steps, equity
@@ -461,6 +466,21 @@ def audit(request: RunRequest, *, points: int, progress: Callable[[int, int], No
     from engine.drivers.audit import audit
 
     return audit(request, points=points, progress=progress)
+
+
+def _settled_orders(orders: tuple[OrderRecord, ...]) -> tuple[OrderRecord, ...]:
+    """Those that can no longer change: all before the step of the first that is alive.
+
+    The newest step's are left out too, so that reading goes on from a whole step.
+    """
+    if not orders:
+        return ()
+    step = min(
+        (order.step_index for order in orders if order.status in ("pending", "resting")),
+        default=orders[-1].step_index,
+    )
+    step = min(step, orders[-1].step_index)
+    return orders[: bisect_left(orders, step, key=lambda order: order.step_index)]
 
 
 def _next_decision(record: RunRecord) -> int | None:

@@ -1,0 +1,80 @@
+"""The gateway's reading: only what is new, and the same as reading everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.model import Decision, Order, RunRequest
+from tui.gateway import Gateway, RunDetail
+
+MANUAL = RunRequest("manual", symbols=("AAPL", "IBM"), baselines=False)
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    """A ledger of its own, open for driving."""
+    gateway = Gateway.open(tmp_path / "runs.db")
+    yield gateway
+    gateway.close()
+
+
+def _same(one: RunDetail, other: RunDetail) -> None:
+    assert np.array_equal(one.stamps, other.stamps)
+    assert np.array_equal(one.equity, other.equity)
+    assert np.array_equal(one.cash, other.cash)
+    for name in ("record", "fills", "orders", "decisions", "positions", "cash_flows"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+def test_reading_on_equals_reading_everything(gateway: Gateway) -> None:
+    """Whatever rests, fills, is cut or cancelled meanwhile, a detail read on is the whole one."""
+    run_id = gateway.create(MANUAL).run_id
+    assert gateway.settle(60)
+    far = Order.buy("AAPL", 5, limit=1.0, time_in_force="gtc", tag="far")
+    near = Order.sell("AAPL", 5, limit=1.0, time_in_force="gtc", tag="near")
+    script = [
+        Decision((far, Order.buy("AAPL", 10))),
+        Decision((near, Order.buy("IBM", 1e9))),
+        Decision(),
+        Decision((Order.buy("NOPE", 1),)),
+        Decision(cancels=("far",)),
+        Decision((Order.sell("IBM", 3), far)),
+    ]
+    detail = gateway.detail(run_id)
+    for decision in script:
+        assert detail.next_decision is not None
+        gateway.submit(run_id, detail.next_decision, decision)
+        detail = gateway.detail(run_id, detail)
+        _same(detail, gateway.detail(run_id))
+    assert {order.status for order in detail.orders} == {
+        "filled", "partially_filled", "rejected", "cancelled", "resting",
+    }  # fmt: skip
+    assert gateway.detail(run_id, detail) is detail
+    gateway.cancel(run_id)
+    detail = gateway.detail(run_id, detail)
+    _same(detail, gateway.detail(run_id))
+    assert detail.orders[-1].reason == "run_ended"
+
+
+def test_a_baseline_that_comes_late_is_seen(gateway: Gateway) -> None:
+    """The run's own row does not change any more when its baseline is done; the detail does."""
+    request = RunRequest("sma_cross", symbols=("IBM",), start=date(2010, 1, 1))
+    without = gateway.create(replace(request, baselines=False))
+    gateway.wait(without.run_id)
+    assert gateway.settle(60)
+    detail = gateway.detail(without.run_id)
+    assert detail.baseline is None
+    assert gateway.detail(without.run_id, detail) is detail
+    run = gateway.create(request)
+    gateway.wait(run.run_id)
+    early = gateway.detail(run.run_id)
+    assert gateway.settle(60)
+    late = gateway.detail(run.run_id, replace(early, baseline=None))
+    assert late.baseline is not None
+    assert len(late.baseline[0]) == late.record.total_steps
