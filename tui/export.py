@@ -1,4 +1,4 @@
-"""A run as files: CSV and Parquet (a folder, one file a table), one JSON document, a tape.
+"""A run as files: CSV and Parquet (a folder, one file a table), one JSON document, a page, a tape.
 
 CSV and JSON hold the ledger's own columns, stamps as ISO 8601 text; Parquet holds stamps as
 timestamps in UTC. Text of the ledger is written as it is: files are for programs.
@@ -20,7 +20,7 @@ from tui.files import refusals, refuse_to_replace, write_atomically, write_folde
 from tui.gateway import Gateway
 from tui.plain import run_document
 
-Format = Literal["csv", "parquet", "json", "tape"]
+Format = Literal["csv", "parquet", "json", "html", "tape"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 TABLES: Final = ("equity", "orders", "fills", "steps", "cash_flows")
 
@@ -36,14 +36,21 @@ class Table:
 def export_run(
     gateway: Gateway, run_id: str, form: Format, target: Path, *, force: bool = False
 ) -> Mapping[str, int]:
-    """Write the run to ``target``; rows by table, or the lines of the tape.
+    """Write the run to ``target``; rows by table, the lines of the tape, or the days of the page.
 
     CSV and Parquet make the folder ``target``, the others the file. Raises ``InvalidOption`` if
-    something is there and ``force`` is not given, or if the place refuses.
+    something is there and ``force`` is not given, or if the place refuses, and ``NotAvailable`` for
+    a page without the package that draws it.
     """
     refuse_to_replace(target, folder=form in ("csv", "parquet"), force=force)
     if form == "tape":
         return {"decisions": _write_tape(gateway, run_id, target)}
+    if form == "html":
+        from tui.tear_sheet import tear_sheet
+
+        page, days = tear_sheet(gateway, run_id)
+        write_atomically(target, lambda part: part.write_text(page, encoding="utf-8"))
+        return {"days": days}
     record, tables = read_tables(gateway, run_id)
     if form == "json":
         document = {"run": run_document(record)} | {

@@ -20,6 +20,7 @@ _MONEY: Final = frozenset(
     {"total_costs", "total_commission", "total_fees", "total_slippage", "expectancy"}
 )
 _COUNTS: Final = frozenset({"num_fills", "num_trades", "longest_drawdown_days"})
+_RULES_OF_BARS: Final = ("calendar", "actions", "repair")
 _COSTS: Final = (
     ("commission", "total_commission"),
     ("fees", "total_fees"),
@@ -32,7 +33,10 @@ def run_document(record: RunRecord, owner: str = "none") -> dict[str, Any]:
     """The run as plain JSON values: every column of ``runs``, the rules in force, notices."""
     document = asdict(record)
     document["owner"] = owner
-    document["rules"] = dict(record.config.get("rules") or {})
+    rules = dict(record.config.get("rules") or {})
+    # These are rules too, though the engine's request keeps them with the bars.
+    rules |= {name: record.config.get(name) for name in _RULES_OF_BARS}
+    document["rules"] = rules
     document["notices"] = list(notices(record))
     return document
 
@@ -194,18 +198,22 @@ def _costs(record: RunRecord) -> str:
     return f"Costs (profile {profile})\n" + _indent(table_body(rows, left=(0,)))
 
 
-def _rules(record: RunRecord) -> str:
+def rules_in_force(record: RunRecord) -> dict[str, Any]:
+    """The run's rules by their plain names, those of its costs, calendar and actions among them."""
     rules = dict(record.config.get("rules") or {})
     costs = rules.pop("costs", {})
-    rules |= {name: record.config.get(name) for name in ("calendar", "actions", "repair")}
-    rules |= {name: value for name, value in costs.items() if name != "profile"}
-    return pairs(
-        "Rules in force",
-        ((name.replace("_", " "), _rule(value)) for name, value in rules.items()),
-    )
+    rules |= {name: record.config.get(name) for name in _RULES_OF_BARS}
+    rules |= {("cost profile" if name == "profile" else name): v for name, v in costs.items()}
+    return {name.replace("_", " "): value for name, value in rules.items()}
 
 
-def _rule(value: object) -> str:
+def _rules(record: RunRecord) -> str:
+    rules = rules_in_force(record)
+    return pairs("Rules in force", ((name, rule_text(value)) for name, value in rules.items()))
+
+
+def rule_text(value: object) -> str:
+    """A rule's value as a person reads it."""
     if value is None:
         return DASH
     if isinstance(value, bool):

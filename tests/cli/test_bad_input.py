@@ -117,7 +117,6 @@ def test_flags_and_sources_of_a_later_version_are_refused_by_name(
         *((verb, "@1") for verb in sorted(NOT_YET)),
         ("data", "list"),
         ("data", "fetch"),
-        ("export", "@1", "--format", "html", "-o", "x.html"),
     ],
 )
 def test_verbs_of_a_later_version_are_refused_by_name(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.errors import NotAvailable
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     type=click.Choice(("csv", "parquet", "json", "html", "tape")),
     default="csv",
     show_default=True,
-    help="csv and parquet: a folder with a file a table; json and tape: one file.",
+    help="csv and parquet: a folder with a file a table; the others: one file.",
 )
 @click.option(
     "-o",
@@ -37,13 +36,13 @@ if TYPE_CHECKING:
 @db_option
 @pass_deck
 def export(deck: Deck, run: str, form: str, output: Path, force: bool, as_json: bool) -> None:
-    """Equity, orders, fills, steps and cash flows of RUN; or its decisions as a tape.
+    """Equity, orders, fills, steps and cash flows of RUN; a tear sheet; its decisions as a tape.
 
+    The tear sheet (html) is one page that needs no network: the figures and rules of `show`, then
+    the charts of quantstats, which `pip install 'stepdeck[report]'` brings.
     A tape replays with `stepdeck run tape:PATH` over the same bars, without the strategy. What is
     written appears whole or not at all.
     """
-    if form == "html":
-        raise NotAvailable("the html tear sheet is not in this version yet", field="format")
     from tui.export import export_run
 
     chosen: Format = form  # type: ignore[assignment]  # click has checked it
