@@ -339,18 +339,18 @@ class RunsScreen(DeckScreen):
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
-        self.table.focus()
+        self.set_focus(self.table)
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "down" and isinstance(self.focused, Input):
             event.stop()
-            self.table.focus()
+            self.set_focus(self.table)
 
     def leave(self) -> None:
         """Esc undoes what narrows the view: the filter, then the marks."""
         typed = self.query_one("#filter", Input)
         if self.focused is typed or typed.value:
             typed.value = ""
-            self.table.focus()
+            self.set_focus(self.table)
         elif self.table.marked:
             self.table.clear_marks()
