@@ -66,7 +66,9 @@ def _bytes(texts: str) -> bytes:
 
 
 def _number(value: float | None) -> float:
-    return _NONE if value is None else value
+    # One NaN for all: what arithmetic makes has a sign that differs by processor, and no log
+    # keeps it.
+    return _NONE if value is None or value != value else value
 
 
 def _order(record: OrderRecord) -> bytes:
@@ -154,7 +156,7 @@ def _decision(step: int, decision: Decision) -> bytes:
             )
         )
         prices = _number(order.limit_price), _number(order.stop_price)
-        pieces += (_INTENT.pack(b"I", len(texts), order.quantity, *prices), texts)
+        pieces += (_INTENT.pack(b"I", len(texts), _number(order.quantity), *prices), texts)
     for symbol, weight, shares, tag in decision.targets:
         texts = _bytes(f"{_text(symbol)}\x1f{_text(tag)}")
         pieces += (
