@@ -294,7 +294,7 @@ class Gateway:
         if record.status != Status.COMPLETED:
             return None
         for twin in reader.baselines(record.run_id):
-            if twin.status == Status.COMPLETED:
+            if twin.status == Status.COMPLETED and twin.strategy == "buy_and_hold":
                 steps, _, equity, _ = reader.equity(twin.run_id)
                 return steps, equity
         return None

@@ -12,9 +12,10 @@ import logging
 import sys
 import threading
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.drivers import commands
+from engine.drivers.baselines import baselines_of
 from engine.drivers.strategy import decider
 from engine.errors import LeaseLost, LedgerError, StepdeckError
 from engine.model import RunRequest
@@ -227,22 +228,11 @@ class Host:
     # -- baselines ------------------------------------------------------------------------------
 
     def _queue_baseline(self, session: Session) -> None:
-        """A completed run's baseline is computed after its result has been published."""
-        request = session.request
-        if request.baselines and session.baseline_of is None and request.strategy != "buy_and_hold":
-            baseline = replace(
-                request,
-                strategy="buy_and_hold",
-                params={},
-                name="buy and hold",
-                tags=("baseline",),
-                agent_id=None,
-                speed=None,
-                paused=False,
-                baselines=False,
-            )
+        """A completed run's baselines are computed after its result has been published."""
+        if session.request.baselines and session.baseline_of is None:
             with self._wake:
-                self._baselines.append((session.run_id, baseline))
+                for request in baselines_of(session.request):
+                    self._baselines.append((session.run_id, request))
                 self._wake.notify()
 
     def _start_baseline(self) -> None:

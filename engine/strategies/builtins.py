@@ -31,6 +31,18 @@ class BuyAndHold(Strategy):
         ]
 
 
+class PriceIndex(Strategy):
+    """Hold as many shares of each symbol as of any other, as a price average does (policy B2)."""
+
+    def decide(self, obs: Observation) -> list[Order] | None:
+        """At step 0 all the cash goes into the symbols that have a bar there; nothing after."""
+        if obs.step:
+            return None
+        closes = {bar.symbol: bar.close for symbol in obs.symbols if (bar := obs.bar(symbol))}
+        shares = obs.portfolio.cash / sum(closes.values())
+        return [Order.buy(symbol, shares) for symbol in closes]
+
+
 class SmaCross(Strategy):
     """Hold a symbol while its fast moving average is above its slow one; all in, or flat.
 

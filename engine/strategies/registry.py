@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MANUAL_SUMMARY = "Nobody decides but you: step by step, with an order ticket."
 TAPE_PREFIX = "tape:"
+BASELINE_INDEX = "index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,14 @@ def _builtins() -> dict[str, type[Strategy]]:
         "sma_cross": builtins.SmaCross,
         "rsi_reversion": builtins.RsiReversion,
         "momentum": builtins.Momentum,
+        # A baseline's own; it needs fractions and no costs to be one, so it is not offered.
+        BASELINE_INDEX: builtins.PriceIndex,
     }
 
 
 def available() -> tuple[StrategyInfo, ...]:
     """The built-in strategies and ``manual``, in the order in which to offer them."""
-    infos = [_class_info(name, cls) for name, cls in _builtins().items()]
+    infos = [_class_info(name, cls) for name, cls in _builtins().items() if name != BASELINE_INDEX]
     return (*infos, StrategyInfo("manual", MANUAL_SUMMARY, driver="manual"))
 
 
@@ -106,7 +109,7 @@ def load(spec: str) -> LoadedStrategy:
         path = Path(file_name).expanduser()
         cls, source_hash = load_class(path, class_name)
         return LoadedStrategy(_class_info(spec, cls, path), source_hash, make=cls.make)
-    raise _unknown(spec, [*builtins, "manual"])
+    raise _unknown(spec, [info.name for info in available()])
 
 
 def source_hash(spec: str) -> str | None:

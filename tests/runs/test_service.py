@@ -241,12 +241,13 @@ def test_an_empty_window_fails_the_run_with_its_reason(deck: Deck) -> None:
     assert "1980-01-01" in (record.error_message or "")
 
 
-def test_the_baseline_comes_after_the_result_and_cannot_change_it(deck: Deck) -> None:
+def test_baselines_come_after_the_result_and_cannot_change_it(deck: Deck) -> None:
     """Buy and hold is an ordinary run, linked to its own, on the same bars and rules."""
     record = deck.run(replace(SMA, baselines=True))
     with deck.reader() as reader:
-        (twin,) = reader.baselines(record.run_id)
+        twin, index = reader.baselines(record.run_id)
         assert reader.runs() == [record]
+    assert index.name == "index: price average, frictionless"
     assert twin.status == "completed"
     assert twin.bars_hash == record.bars_hash
     assert record.finished_at is not None
