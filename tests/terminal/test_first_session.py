@@ -91,7 +91,7 @@ def test_run_from_the_form(deck: OpenDeck, books: Books, size: tuple[int, int]) 
         ),
         "the run moving",
     )
-    app.finds(r"✓ completed.*step 212/86")
+    app.finds(r"✓ completed.*step 86/86")
     strategy, status, equity, fills = books.one(
         "SELECT strategy, status, equity, num_fills FROM runs WHERE name = 'mine'"
     )
@@ -99,7 +99,7 @@ def test_run_from_the_form(deck: OpenDeck, books: Books, size: tuple[int, int]) 
     assert fills > 0
     app.sees(f"equity ${equity:,.2f}")
     app.press("esc")
-    app.finds(r"✓ completed +mine.* 212/86")
+    app.finds(r"✓ completed +mine.* 86/86")
     app.press("q")
     assert app.leaves() == 0
 

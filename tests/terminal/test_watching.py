@@ -26,6 +26,7 @@ def test_watch_follows_and_refuses(deck: OpenDeck, shell: Shell, books: Books, s
         app.press(key)
         app.sees(f"{label} refused: watching only")
     assert "New run" not in app.text
+    app.press("g")
     app.finds(r"▌.*other")
     app.press("enter")
     app.sees("▶ running  other")
