@@ -89,12 +89,13 @@ def test_a_run_prints_its_result(stepdeck: Command, ledger: Path) -> None:
     assert run[2] in done.out
 
 
-def test_the_baseline_is_finished_before_the_command_is(stepdeck: Command, ledger: Path) -> None:
-    """The buy-and-hold twin ends before the process does, and --no-baselines leaves it out."""
+def test_baselines_are_finished_before_the_command_is(stepdeck: Command, ledger: Path) -> None:
+    """Both twins end before the process does, and --no-baselines leaves them out."""
     stepdeck("run", "sma_cross", "--symbols", "AAPL", "--end", "2000-06-30")
-    assert rows(ledger, "SELECT status FROM runs WHERE baseline_of IS NOT NULL") == [("completed",)]
+    twins = rows(ledger, "SELECT strategy, status FROM runs WHERE baseline_of IS NOT NULL")
+    assert twins == [("buy_and_hold", "completed"), ("index", "completed")]
     stepdeck("run", "sma_cross", "--symbols", "AAPL", "--end", "2000-06-30", "--no-baselines")
-    assert rows(ledger, "SELECT count(*) FROM runs") == [(3,)]
+    assert rows(ledger, "SELECT count(*) FROM runs") == [(4,)]
 
 
 def test_json_is_one_document_that_agrees_with_the_ledger(stepdeck: Command, ledger: Path) -> None:
