@@ -232,6 +232,18 @@ class Deck:
         assert found is not None
         return found
 
+    def writes(self, some: bytes, since: int) -> None:
+        """Wait until the bytes are among those written after the first ``since`` of them.
+
+        Nothing is put on the screen meanwhile: this is for measuring.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with self._lock:
+            while self.raw.find(some, since) < 0:
+                if time.monotonic() > deadline or self._ended:
+                    raise NotSeen(f"{some!r} was not written")
+                self._lock.wait(1.0)
+
     def line_of(self, text: str) -> str:
         """The first line that has the text in it, once there is one."""
         shown = self.sees(text)
