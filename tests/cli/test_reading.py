@@ -22,10 +22,10 @@ COLUMNS = (
 
 
 def test_runs_lists_newest_first_without_baselines(stepdeck: Command, finished: Path) -> None:
-    """Two runs, the newer one first; --all adds the baselines of one, --limit cuts."""
+    """Two runs, the newer one first; --all adds their baselines, --limit cuts."""
     listed = stepdeck("runs", "--json", "--db", finished).document
     assert [run["name"] for run in listed] == ["second", "first"]
-    assert len(stepdeck("runs", "--json", "--all", "--db", finished).document) == 4
+    assert len(stepdeck("runs", "--json", "--all", "--db", finished).document) == 5
     assert len(stepdeck("runs", "--json", "--limit", "1", "--db", finished).document) == 1
 
 
