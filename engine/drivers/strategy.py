@@ -1,52 +1,27 @@
-"""A strategy at the wheel: its answers, and its failures as failures of its own run."""
+"""Who decides a run's steps, from what its request names."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable
-from pathlib import Path
-
-from engine.errors import StepdeckError, StrategyError, StrategyFault
+from engine.drivers.stepping import Stepping, fault_of
+from engine.drivers.vector import Vector
+from engine.errors import StepdeckError
 from engine.runs.requests import Prepared
 from engine.runs.session import Decider, Session
-from engine.sim.observation import Observation, PreparedPanel
+from engine.sim.observation import PreparedPanel
 from engine.sim.panel import Panel
-from engine.sim.simulation import Simulation
-from engine.sim.state import Advance, State
-
-
-class Stepping:
-    """Decisions of a strategy or a tape, a call a step.
-
-    Whatever a call raises is a failure of the strategy, ``SystemExit`` and ``KeyboardInterrupt``
-    too: they must not end the program.
-    """
-
-    def __init__(self, decide: Callable[[Observation], object], path: Path | None = None) -> None:
-        """``path`` is the strategy's own file, whose lines a failure names."""
-        self._decide = decide
-        self._path = path
-
-    def __call__(self, observation: Observation) -> object:
-        """The answer at a step. Raises ``StrategyFault``."""
-        try:
-            return self._decide(observation)
-        except StrategyFault:
-            raise
-        except BaseException as error:
-            raise self._explain(error, observation.step) from error
-
-    def advance(self, simulation: Simulation, state: State, stop: int) -> Advance:
-        """As ``Simulation.advance``, without a wrapper around each call."""
-        return simulation.advance(state, self._decide, stop, self._explain)
-
-    def _explain(self, error: BaseException, step: int) -> StrategyError:
-        return _fault("decide", error, self._path, step)
 
 
 def decider(session: Session) -> Decider | None:
-    """What decides the session's steps, once its bars are loaded; see ``decider_of``."""
-    return decider_of(session.prepared, session.simulation.panel)
+    """What decides the session's steps, once its bars are loaded; see ``decider_of``.
+
+    How a vector strategy's decisions are made, and why if not compiled, goes into the metadata.
+    """
+    decide = decider_of(session.prepared, session.simulation.panel)
+    if isinstance(decide, Vector):
+        session.metadata["execution"] = decide.execution
+        if decide.notice is not None:
+            session.metadata.setdefault("notices", []).append(decide.notice)
+    return decide
 
 
 def decider_of(run: Prepared, panel: Panel) -> Decider | None:
@@ -61,29 +36,18 @@ def decider_of(run: Prepared, panel: Panel) -> Decider | None:
         return Stepping(lambda observation: decisions.get(observation.step))
     if loaded.make is None:
         return None
-    path = loaded.info.path
+    path, where = loaded.info.path, "prepare"
     try:
         strategy = loaded.make(run.request.params)
         lent = PreparedPanel(panel)
         try:
             strategy.prepare(lent)
+            where = "weights"
+            rows = strategy.plan(lent)
         finally:
             lent.seal()
     except StepdeckError:
         raise
     except BaseException as error:
-        raise _fault("prepare", error, path) from error
-    return Stepping(strategy.decide, path)
-
-
-def _fault(
-    where: str, error: BaseException, path: Path | None, step: int | None = None
-) -> StrategyError:
-    """The failure in one line: what was raised, at which file and line, at which step."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if path is not None and Path(frame.filename) == path]
-    frame = own[-1] if own else frames[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno}"
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    at = "" if step is None else f" at step {step}"
-    return StrategyError(f"{where} raised {said} in {place}{at}", where=place, field="strategy")
+        raise fault_of(where, error, path) from error
+    return Stepping(strategy.decide, path) if rows is None else Vector(strategy.decide, rows, path)

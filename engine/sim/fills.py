@@ -10,6 +10,8 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import Final
 
+import numpy as np
+
 from engine.model import Rules
 from engine.sim.costs import (
     FeeRates,
@@ -19,7 +21,7 @@ from engine.sim.costs import (
     sale_fees,
 )
 from engine.sim.lots import MOST_LOTS, LotGrid
-from engine.sim.panel import Panel
+from engine.sim.panel import Floats, Panel
 from engine.sim.portfolio import Book
 from engine.sim.reasons import Reason
 from engine.sim.records import FILL
@@ -32,8 +34,8 @@ _INSUFFICIENT_CASH = Reason.INSUFFICIENT_CASH.value
 
 # What rounding may make of a payment that cash covers exactly: an absolute part below every
 # tolerance of the ledger, and some units in the last place of the cash itself.
-_SLACK: Final = 1e-9
-_SLACK_OF_CASH: Final = 1e-15
+SLACK: Final = 1e-9
+SLACK_OF_CASH: Final = 1e-15
 
 _packed = FILL.pack
 
@@ -45,19 +47,20 @@ class FillModel:
         "_commission",
         "_costs",
         "_divisor",
-        "_down",
         "_due",
         "_factor",
-        "_fees_by_session",
         "_max_leverage",
         "_participation",
+        "_rates",
         "_sells_pay_fees",
         "_sessions",
         "_short",
-        "_up",
         "_volumes",
         "_width",
+        "down",
+        "fees_by_session",
         "grid",
+        "up",
     )
 
     def __init__(self, panel: Panel, rules: Rules) -> None:
@@ -68,17 +71,26 @@ class FillModel:
         self._commission = charges_commission(costs)
         self._due = commission_of(costs)
         self._sells_pay_fees = costs.sec or costs.taf
-        self._fees_by_session: tuple[FeeRates, ...] = tuple(
+        self.fees_by_session: tuple[FeeRates, ...] = tuple(
             fee_rates(costs, date) for date in panel.session_dates
         )
+        self._rates: Floats | None = None
         slip = costs.slippage_bps / 10_000.0
-        self._up, self._down = 1.0 + slip, 1.0 - slip
+        self.up, self.down = 1.0 + slip, 1.0 - slip
         self._participation = rules.participation
         self._short = rules.allow_short
         self._max_leverage = rules.max_leverage
         self._width = len(panel.symbols)
         self._volumes = panel.flat["volume"]
         self._sessions = panel.sessions.data
+
+    @property
+    def rates(self) -> Floats:
+        """Fee rates by session: SEC per million, TAF per share, its cap. float64[sessions, 3]."""
+        if self._rates is None:
+            self._rates = np.array(self.fees_by_session)
+            self._rates.flags.writeable = False
+        return self._rates
 
     def execute(
         self,
@@ -121,9 +133,9 @@ class FillModel:
         if not slips:
             price = reference
         elif side > 0:
-            price = reference * self._up
+            price = reference * self.up
         else:
-            price = reference * self._down
+            price = reference * self.down
         if self._short:
             most = self._exposure_limit(
                 book, marks, mark_row, step, column, side, lots, price, earlier
@@ -176,7 +188,7 @@ class FillModel:
         else:
             if self._sells_pay_fees:
                 # As `sale_fees`, without the calls.
-                per_million, per_share, taf_cap = self._fees_by_session[self._sessions[step]]
+                per_million, per_share, taf_cap = self.fees_by_session[self._sessions[step]]
                 if per_million:
                     fees = ceil(100.0 * (per_million * notional / 1e6) - 1e-6) / 100.0
                 if per_share:
@@ -241,7 +253,7 @@ class FillModel:
 
     def _slack(self, cash: float, price: float) -> float:
         """What a payment may exceed cash by: never a millionth of a lot, nor a billionth."""
-        return min(_SLACK, 1e-6 * self.grid.lot * price) + _SLACK_OF_CASH * cash
+        return min(SLACK, 1e-6 * self.grid.lot * price) + SLACK_OF_CASH * cash
 
     def _affordable(
         self,
@@ -310,7 +322,7 @@ class FillModel:
                 equity += value
                 gross_others += abs(value)
         equity += grid.quantity(position) * price
-        rates = self._fees_by_session[self._sessions[step]]
+        rates = self.fees_by_session[self._sessions[step]]
 
         def within(count: int) -> bool:
             quantity = grid.quantity(count)
@@ -320,7 +332,7 @@ class FillModel:
                 costs += sale_fees(rates, quantity, notional)
             gross = gross_others + abs(grid.quantity(position + side * count)) * price
             room = (equity - costs) * self._max_leverage
-            return gross <= room + min(_SLACK, 1e-6 * grid.lot * price) + 4e-15 * abs(room)
+            return gross <= room + min(SLACK, 1e-6 * grid.lot * price) + 4e-15 * abs(room)
 
         if within(lots):
             return lots

@@ -94,7 +94,7 @@ class Legend:
     divisor: float
 
 
-class _Records(Sequence[T]):
+class Records(Sequence[T]):
     """A sequence whose items are made when asked for; equal to any sequence of equal items."""
 
     __slots__ = ()
@@ -135,7 +135,7 @@ class _Records(Sequence[T]):
         return repr(list(self))
 
 
-class Fills(_Records[Fill]):
+class Fills(Records[Fill]):
     """The fills of consecutive steps. ``rows`` are of ``FILL_ROW``; ids rise from ``first``."""
 
     __slots__ = ("first", "legend", "rows")
@@ -229,7 +229,7 @@ class Packed(NamedTuple):
 Part = Packed | tuple[Touch, ...]
 
 
-class Orders(_Records[Touch]):
+class Orders(Records[Touch]):
     """Every record touched, with the grid point it was touched at, in order.
 
     ``parts`` are packed rows, each an order of its own, and records that were made at once.
@@ -326,7 +326,7 @@ class Orders(_Records[Touch]):
         return Orders(self.legend, parts)
 
 
-class OrderRecords(_Records[OrderRecord]):
+class OrderRecords(Records[OrderRecord]):
     """The present record of each order, without the grid points they were touched at."""
 
     __slots__ = ("_orders",)

@@ -9,7 +9,7 @@ those of ``step``, bit for bit.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, cast
 
@@ -19,6 +19,7 @@ from engine.codec import as_decision
 from engine.errors import StepNotActive, StrategyFault
 from engine.model import HOLD, Decision, Rules, Target
 from engine.sim.broker import Broker, Log, cancel_tagged, close_all
+from engine.sim.fills import FillModel
 from engine.sim.intake import plain, take_in
 from engine.sim.observation import Observation, View
 from engine.sim.panel import Floats, Panel
@@ -26,7 +27,7 @@ from engine.sim.portfolio import Book, schedule
 from engine.sim.quick import settle_markets
 from engine.sim.reasons import Reason
 from engine.sim.records import FILL_ROW, Fills, Legend, rows_of
-from engine.sim.state import NO_ROWS, Advance, Ended, State, StepResult
+from engine.sim.state import NO_ROWS, Advance, Ended, Receivable, State, StepResult
 from engine.sim.tickets import Ticket
 
 # Below this many rows a loop over scalars is faster than numpy; both give the same bits.
@@ -142,6 +143,36 @@ class Simulation:
             NO_ROWS,
             orders=tuple((state.settled, ticket.record(self._grid)) for ticket in tickets),
         )
+
+    def plain_until(self, state: State, stop: int) -> int:
+        """The first decision, of the present one to ``stop``, that has more to it than the market.
+
+        Before it nothing is open, no corporate action applies, no payment is due, and the run does
+        not end with the data; orders may be made and marks move.
+        """
+        if state.orders or state.done:
+            return state.decided
+        return self._plain_until(state.settled, state.receivables, stop)
+
+    def _plain_until(self, settled: int, receivables: Sequence[Receivable], stop: int) -> int:
+        due = self._steps
+        position = bisect_right(self._action_steps, settled - 1)
+        if position < len(self._action_steps):
+            due = self._action_steps[position]
+        for claim in receivables:
+            due = min(due, claim.pay_step)
+        # The last decision closes the run: it is never a mere hold.
+        return min(stop, due - self._lead, self._steps - 1)
+
+    @property
+    def lead(self) -> int:
+        """How far settling runs ahead of deciding: 1 with next-open fills, 0 with close fills."""
+        return self._lead
+
+    @property
+    def fill_model(self) -> FillModel:
+        """What executes orders, with the figures of the rules as it uses them."""
+        return self._broker.fill_model
 
     def _check(self, state: State) -> None:
         if state.done:
@@ -267,14 +298,7 @@ class _Batch:
             or any(claim.amount < 0.0 for claim in book.receivables)
         ):
             return self.decided  # a short, or what one left to pay, can ruin the run at any point
-        due = sim._steps
-        position = bisect_right(sim._action_steps, self.settled - 1)
-        if position < len(sim._action_steps):
-            due = sim._action_steps[position]
-        for claim in book.receivables:
-            due = min(due, claim.pay_step)
-        # The last decision closes the run: it is never a mere hold.
-        return min(stop, due - sim._lead, sim._steps - 1)
+        return sim._plain_until(self.settled, book.receivables, stop)
 
     def _acts(self, step: int) -> bool:
         return step in self._sim._actions or bool(self.book.receivables)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from engine.errors import StrategyFault
 from engine.model import CashFlow, Decision, Fill, OrderRecord
 from engine.sim.records import joined_fills, joined_orders
+
+T = TypeVar("T")
 
 Ended = Literal["end_of_data", "ruin"]
 
@@ -133,8 +135,13 @@ def join(results: Iterable[StepResult]) -> StepResult:
         parts[0].first,
         np.concatenate([part.equity for part in parts]),
         np.concatenate([part.cash for part in parts]),
-        tuple(pair for part in parts for pair in part.decisions),
+        _joined([part.decisions for part in parts]),
         joined_orders([part.orders for part in parts]),
         joined_fills([part.fills for part in parts]),
         tuple(flow for part in parts for flow in part.cash_flows),
     )
+
+
+def _joined(parts: Iterable[Sequence[T]]) -> Sequence[T]:
+    parts = [part for part in parts if len(part)]
+    return parts[0] if len(parts) == 1 else tuple(item for part in parts for item in part)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from engine.strategies.rows import TargetRows
+
 ParameterValue = int | float | str | bool
 
 _TYPES: Mapping[str, type] = MappingProxyType(
@@ -213,16 +215,28 @@ class Strategy(ABC):
     ``bounds`` may limit numbers: ``{"top": (1, None)}``. Annotations of other types, without a
     default, or private are the strategy's own affair.
 
+    A pure function of prices may be a *vector strategy*: instead of ``decide`` it has
+    ``weights(panel)``, which answers every decision at once, an array [steps, symbols] of target
+    weights. Row k is the decision at step k, and follows from bars up to k. A number is a target
+    weight for its symbol, NaN leaves the symbol as it is, a row of NaN holds: the row decides
+    ``Target(symbol, weight)`` for each number in it, in the order of ``panel.symbols``. Such a
+    strategy runs compiled where numba is installed, and to the same bits without. A class that has
+    a ``decide`` of its own is asked at every step, and its ``weights`` is not called.
+
     One instance serves one run. It may keep what it has seen in attributes; randomness comes from
     ``obs.rng`` alone, so that a repeat gives the same decisions.
     """
 
     bounds: ClassVar[Mapping[str, tuple[float | None, float | None]]] = {}
     parameters: ClassVar[tuple[ParameterInfo, ...]] = ()
+    _rows: TargetRows
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.parameters = _collect(cls)
+        has_weights = callable(getattr(cls, "weights", None))
+        if has_weights and getattr(cls.decide, "__isabstractmethod__", False):
+            cls.decide = _decide_by_row  # type: ignore[method-assign]  # not abstract any more
 
     def __init__(self, **params: object) -> None:
         """Set parameters by name, checked; those not given keep what they are.
@@ -248,7 +262,24 @@ class Strategy(ABC):
         return strategy
 
     def prepare(self, panel: PanelView) -> None:  # noqa: B027  # optional, hence not abstract
-        """Called once before the first step; ``panel`` is sealed afterwards."""
+        """Called once before the first step; ``panel`` is sealed afterwards.
+
+        A vector strategy's ``weights`` is called after it, with the same panel.
+        """
+
+    def plan(self, panel: PanelView) -> TargetRows | None:
+        """Have a vector strategy answer its ``weights`` and keep them; None for any other.
+
+        Called once, after ``prepare``. Raises ``StrategyError`` for an answer that is no array of
+        weights, and whatever ``weights`` raises.
+        """
+        if not is_vector(type(self)):
+            return None
+        from engine.strategies.rows import TargetRows  # numpy: not for `stepdeck --help`
+
+        weights: Any = getattr(self, "weights")  # noqa: B009  # no strategy must have it
+        rows = self._rows = TargetRows(weights(panel), panel.symbols, panel.steps)
+        return rows
 
     @abstractmethod
     def decide(self, obs: Any) -> Any:
@@ -257,6 +288,16 @@ class Strategy(ABC):
         ``obs`` is an :class:`Observation`. The answer is None, one ``Order`` or ``Target``, an
         iterable of both, or a ``Decision``; orders come before targets, each in the order given.
         """
+
+
+def is_vector(cls: type[Strategy]) -> bool:
+    """Whether the class decides by its ``weights``, all steps at once."""
+    return cls.decide is _decide_by_row
+
+
+def _decide_by_row(self: Strategy, obs: Any) -> Any:
+    """The targets of the step's row of ``weights``, None where it holds."""
+    return self._rows.targets(obs.step)
 
 
 def _collect(cls: type[Strategy]) -> tuple[ParameterInfo, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from engine.model import Order, Target
 from engine.strategies.averages import carry_forward, moving_average, relative_strength
 from engine.strategies.base import Observation, PanelView, Strategy
-from engine.strategies.signals import plan_targets
+from engine.strategies.signals import plan_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,19 +57,15 @@ class SmaCross(Strategy):
     fast: int = 10
     slow: int = 30
 
-    def prepare(self, panel: PanelView) -> None:
-        """Find the crossings; each symbol has an equal share of equity."""
-        self._plan = plan_targets(panel, self._above, 1.0 / len(panel.symbols))
+    def weights(self, panel: PanelView) -> NDArray[np.float64]:
+        """Targets where an average has crossed; each symbol has an equal share of equity."""
+        return plan_weights(panel, self._above, 1.0 / len(panel.symbols))
 
     def _above(self, closes: NDArray[np.float64]) -> NDArray[np.bool_]:
         slow = moving_average(closes, self.slow)
         # Two means of one constant price may differ in the last bit; that is not a cross.
         above: NDArray[np.bool_] = moving_average(closes, self.fast) - slow > slow * 1e-12
         return above
-
-    def decide(self, obs: Observation) -> tuple[Target, ...] | None:
-        """Targets where an average has crossed, else None."""
-        return self._plan.get(obs.step)
 
 
 class RsiReversion(Strategy):
@@ -92,9 +88,9 @@ class RsiReversion(Strategy):
     high: float = 70.0
     weight: float = 0.02
 
-    def prepare(self, panel: PanelView) -> None:
-        """Find where the RSI leaves its band."""
-        self._plan = plan_targets(panel, self._oversold, self.weight)
+    def weights(self, panel: PanelView) -> NDArray[np.float64]:
+        """Targets where the RSI has left its band."""
+        return plan_weights(panel, self._oversold, self.weight)
 
     def _oversold(self, closes: NDArray[np.float64]) -> NDArray[np.bool_]:
         strength = relative_strength(closes, self.period)
@@ -102,10 +98,6 @@ class RsiReversion(Strategy):
         signal = np.where(strength < self.low, 1.0, np.where(strength > self.high, 0.0, np.nan))
         held: NDArray[np.bool_] = carry_forward(signal[:, None])[:, 0] == 1.0
         return held
-
-    def decide(self, obs: Observation) -> tuple[Target, ...] | None:
-        """Targets where the RSI has left its band, else None."""
-        return self._plan.get(obs.step)
 
 
 class Momentum(Strategy):

@@ -50,7 +50,7 @@ def load_class(path: Path, name: str) -> tuple[type[Strategy], str]:
         raise StrategyLoadError(
             f"{path}:{_line(found)}: {name} has no decide method",
             field="strategy",
-            remedy="add `def decide(self, obs):`",
+            remedy="add `def decide(self, obs):`, or `def weights(self, panel):`",
         )
     return found, digest
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.model import Target
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -18,26 +16,28 @@ if TYPE_CHECKING:
 Wanted = Callable[["NDArray[np.float64]"], "NDArray[np.bool_]"]
 
 
-def plan_targets(panel: PanelView, wanted: Wanted, weight: float) -> dict[int, tuple[Target, ...]]:
-    """The targets by step of a strategy that is either in a symbol, at ``weight``, or out of it.
+def plan_weights(panel: PanelView, wanted: Wanted, weight: float) -> NDArray[np.float64]:
+    """The weights, [steps, symbols], of a strategy that is either in a symbol, at ``weight``, or
+    out of it; NaN where nothing is to be ordered.
 
     ``wanted`` maps a symbol's own closes, gaps left out, to whether it should be held after each.
     A target is given at the bar where that changes, starting from out. Where the grid goes on
     without the symbol the order will have been cancelled (policy G4), so it is given again at the
     symbol's next bar; never while there is none, or a delisted symbol would be ordered for ever.
     """
-    plan: dict[int, list[Target]] = {}
-    for column, symbol in enumerate(panel.symbols):
+    weights = np.full(panel.close.shape, np.nan)
+    for column in range(len(panel.symbols)):
         close = panel.close[:, column]
-        has_bar = ~np.isnan(close)
-        bars = np.flatnonzero(has_bar)
+        bars = np.flatnonzero(~np.isnan(close))
         held = wanted(np.ascontiguousarray(close[bars]))
-        turns = np.flatnonzero(held != np.concatenate(([False], held[:-1]))).tolist()
+        turns = np.flatnonzero(held != np.concatenate(([False], held[:-1])))
+        weights[bars[turns], column] = np.where(held[turns], weight, 0.0)
+        if len(bars) == panel.steps:
+            continue
         steps = bars.tolist()
-        for turn, end in pairwise([*turns, len(steps)]):
-            target = Target(symbol, weight if held[turn] else 0.0)
+        for turn, end in pairwise([*turns.tolist(), len(steps)]):
             for number in range(turn, end):
-                plan.setdefault(steps[number], []).append(target)
+                weights[steps[number], column] = weight if held[turn] else 0.0
                 if number + 1 == len(steps) or steps[number + 1] == steps[number] + 1:
                     break
-    return {step: tuple(targets) for step, targets in plan.items()}
+    return weights

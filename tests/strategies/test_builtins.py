@@ -24,6 +24,7 @@ def prepared(name: str, panel: Panel, **params: object) -> Strategy:
     strategy = make(params)
     lent = PreparedPanel(panel)
     strategy.prepare(lent)
+    strategy.plan(lent)
     lent.seal()
     return strategy
 

@@ -1,0 +1,125 @@
+"""A vector strategy at the wheel: compiled where numba is there and it pays, stepped where not.
+
+Both ways give the same bits, so that a run may change between them at any step: a few decisions at
+a time, as a pause, a speed limit or a step by hand asks for them, are stepped.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import platformdirs
+
+from engine.drivers.stepping import Stepping
+from engine.model import Rules
+from engine.sim.compiled import FEWEST, Kernel, advance_rows
+from engine.sim.observation import Observation
+from engine.sim.panel import Panel
+from engine.sim.simulation import Simulation
+from engine.sim.state import Advance, State
+from engine.strategies.rows import TargetRows
+
+Execution = Literal["compiled", "stepped"]
+
+# What stepping costs, roughly, in seconds: a step, and a target weight in it.
+_A_STEP: Final = 0.4e-6
+_A_WEIGHT: Final = 2.5e-6
+WORTH_LOADING: Final = 0.3
+"""Seconds of stepping from which numba is loaded, which takes about as long, once a process."""
+
+
+class Vector(Stepping):
+    """The decisions of a strategy's ``weights``, many at a call of the kernel."""
+
+    def __init__(
+        self, decide: Callable[[Observation], object], rows: TargetRows, path: Path | None = None
+    ) -> None:
+        """``decide`` steps through ``rows``; ``path`` is the strategy's own file."""
+        super().__init__(decide, path)
+        self._rows = rows
+        pays = _stepping_seconds(rows) >= WORTH_LOADING
+        self._kernel = _kernels.load() if pays else _kernels.loaded
+        self.notice: str | None = None
+        """What a reader of the run should know of how its decisions are made."""
+        if pays and self._kernel is None:
+            self.notice = (
+                f"stepped, not compiled: {_kernels.missing}; pip install 'stepdeck[fast]' brings"
+                " numba, and the same result sooner"
+            )
+
+    @property
+    def execution(self) -> Execution:
+        """How decisions are made, where there are enough of them at a time."""
+        return "stepped" if self._kernel is None else "compiled"
+
+    def advance(self, simulation: Simulation, state: State, stop: int) -> Advance:
+        """As ``Simulation.advance``."""
+        if self._kernel is None or stop - state.decided < FEWEST:
+            return super().advance(simulation, state, stop)
+        return advance_rows(simulation, state, self._rows, stop, self._kernel)
+
+
+def _stepping_seconds(rows: TargetRows) -> float:
+    weights = np.count_nonzero(~np.isnan(rows.weights))
+    return float(_A_STEP * len(rows.weights) + _A_WEIGHT * weights)
+
+
+def load_kernel() -> Kernel | None:
+    """The kernel, ready to run; None where numba is not installed.
+
+    The first time on a machine it is compiled, which takes some seconds, and kept in the user's
+    cache folder (or in ``NUMBA_CACHE_DIR``).
+    """
+    return _kernels.load()
+
+
+class _Kernels:
+    """The one kernel of this process."""
+
+    def __init__(self) -> None:
+        self.loaded: Kernel | None = None
+        self.missing: str | None = None
+        self._lock = threading.Lock()
+
+    def load(self) -> Kernel | None:
+        with self._lock:
+            if self.loaded is None and self.missing is None:
+                try:
+                    self.loaded = _import_kernel()
+                except ImportError as error:
+                    self.missing = str(error)
+            return self.loaded
+
+
+def _import_kernel() -> Kernel:
+    import numba
+
+    config: Any = numba.config
+    elsewhere = config.CACHE_DIR
+    try:
+        # Asked for while functions are declared; a user's own may go wherever they did.
+        config.CACHE_DIR = elsewhere or str(platformdirs.user_cache_path("stepdeck") / "kernel")
+        from engine.sim.kernel import run_rows
+    finally:
+        config.CACHE_DIR = elsewhere
+    _run_once(run_rows)
+    return run_rows
+
+
+def _run_once(kernel: Kernel) -> None:
+    """Have the kernel compiled, or read from its cache, before a run waits for it."""
+    steps = FEWEST + 2
+    prices = np.ones((steps, 1))
+    stamps, sessions = np.arange(steps, dtype=np.int64), np.zeros(steps, dtype=np.int32)
+    panel = Panel(("-",), stamps, prices, prices, prices, prices, prices, sessions, ("2000-01-03",))
+    simulation = Simulation(panel, Rules())
+    state, _ = simulation.start(simulation.initial())
+    rows = TargetRows(np.full((steps, 1), np.nan), panel.symbols, steps)
+    advance_rows(simulation, state, rows, steps, kernel)
+
+
+_kernels: Final = _Kernels()
