@@ -1,6 +1,7 @@
 """Causal indicators over a whole panel, computed once per panel and read a row at a time.
 
-Formulas are TA-Lib's; ``momentum`` and ``volatility`` are our own (see ``INDICATORS``). Each symbol
+Formulas are TA-Lib's; ``momentum`` and ``volatility`` are our own (see ``INDICATORS``). Any other
+name is that of a TA-Lib function (see ``talib_functions``). Each symbol
 is computed over its own bars and its values are carried forward over grid points where it has none,
 as its last close is. A value is NaN until there are bars enough.
 """
@@ -13,9 +14,11 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from engine.errors import InvalidParameter
+from engine.sim.ownbars import OwnBars
 from engine.sim.panel import Floats, Panel
+from engine.sim.talib_functions import talib_function
 
-# One symbol's own bars: (high, low, close, *parameters) -> values, all float64[bars].
+# One symbol's own bars: (bars, *parameters) -> values, float64[bars].
 Formula = Callable[..., Floats]
 
 
@@ -33,24 +36,22 @@ def _talib() -> Any:
     return talib
 
 
-def _sma(_high: Floats, _low: Floats, close: Floats, period: float) -> Floats:
-    return _values(_talib().SMA(close, timeperiod=_whole(period)))
+def _sma(bars: OwnBars, period: float) -> Floats:
+    return _values(_talib().SMA(bars.close, timeperiod=_whole(period)))
 
 
-def _ema(_high: Floats, _low: Floats, close: Floats, period: float) -> Floats:
-    return _values(_talib().EMA(close, timeperiod=_whole(period)))
+def _ema(bars: OwnBars, period: float) -> Floats:
+    return _values(_talib().EMA(bars.close, timeperiod=_whole(period)))
 
 
-def _rsi(_high: Floats, _low: Floats, close: Floats, period: float) -> Floats:
-    return _values(_talib().RSI(close, timeperiod=_whole(period)))
+def _rsi(bars: OwnBars, period: float) -> Floats:
+    return _values(_talib().RSI(bars.close, timeperiod=_whole(period)))
 
 
 def _macd(line: int) -> Formula:
-    def formula(
-        _high: Floats, _low: Floats, close: Floats, fast: float, slow: float, signal: float
-    ) -> Floats:
+    def formula(bars: OwnBars, fast: float, slow: float, signal: float) -> Floats:
         lines = _talib().MACD(
-            close,
+            bars.close,
             fastperiod=_whole(fast),
             slowperiod=_whole(slow),
             signalperiod=_whole(signal, least=1),
@@ -61,30 +62,32 @@ def _macd(line: int) -> Formula:
 
 
 def _bbands(line: int) -> Formula:
-    def formula(
-        _high: Floats, _low: Floats, close: Floats, period: float, deviations: float
-    ) -> Floats:
+    def formula(bars: OwnBars, period: float, deviations: float) -> Floats:
         lines = _talib().BBANDS(
-            close, timeperiod=_whole(period), nbdevup=deviations, nbdevdn=deviations
+            bars.close, timeperiod=_whole(period), nbdevup=deviations, nbdevdn=deviations
         )
         return _values(lines[line])
 
     return formula
 
 
-def _atr(high: Floats, low: Floats, close: Floats, period: float) -> Floats:
-    return _values(_talib().ATR(high, low, close, timeperiod=_whole(period, least=1)))
+def _atr(bars: OwnBars, period: float) -> Floats:
+    return _values(
+        _talib().ATR(bars.high, bars.low, bars.close, timeperiod=_whole(period, least=1))
+    )
 
 
-def _momentum(_high: Floats, _low: Floats, close: Floats, period: float) -> Floats:
+def _momentum(bars: OwnBars, period: float) -> Floats:
     back = _whole(period, least=1)
+    close = bars.close
     values = np.full(close.shape, np.nan)
     values[back:] = close[back:] / close[:-back] - 1.0
     return values
 
 
-def _volatility(_high: Floats, _low: Floats, close: Floats, period: float) -> Floats:
+def _volatility(bars: OwnBars, period: float) -> Floats:
     window = _whole(period)
+    close = bars.close
     values = np.full(close.shape, np.nan)
     returns = close[1:] / close[:-1] - 1.0
     if len(returns) >= window:
@@ -115,26 +118,35 @@ def compute(panel: Panel, name: str, *parameters: float) -> Floats:
     Parameters left out take their defaults. Raises ``InvalidParameter`` for an unknown name, too
     many parameters, or one that is out of range.
     """
-    indicator = INDICATORS.get(name)
-    if indicator is None:
+    defaults, formula = _named(name)
+    if len(parameters) > len(defaults):
         raise InvalidParameter(
-            f"there is no indicator {name!r}",
-            field="indicator",
-            remedy=f"one of {', '.join(INDICATORS)}",
-        )
-    if len(parameters) > len(indicator.defaults):
-        raise InvalidParameter(
-            f"{name} takes {len(indicator.defaults)} parameters, not {len(parameters)}",
+            f"{name} takes {len(defaults)} parameters, not {len(parameters)}",
             field="indicator",
         )
-    filled = (*parameters, *indicator.defaults[len(parameters) :])
+    filled = (*parameters, *defaults[len(parameters) :])
     key = (name, filled)
     cached = panel.indicator_cache.get(key)
     if cached is None:
-        cached = _over_panel(panel, indicator.formula, filled)
+        cached = _over_panel(panel, formula, filled)
         cached.flags.writeable = False
         panel.indicator_cache[key] = cached
     return cached
+
+
+def _named(name: str) -> tuple[tuple[float, ...], Formula]:
+    """Ours by this name, else TA-Lib's."""
+    indicator = INDICATORS.get(name)
+    if indicator is not None:
+        return indicator.defaults, indicator.formula
+    function = talib_function(name)
+    if function is None:
+        raise InvalidParameter(
+            f"there is no indicator {name!r}",
+            field="indicator",
+            remedy=f"one of {', '.join(INDICATORS)}, or a function of TA-Lib such as adx",
+        )
+    return function
 
 
 def _over_panel(panel: Panel, formula: Formula, parameters: tuple[float, ...]) -> Floats:
@@ -143,8 +155,10 @@ def _over_panel(panel: Panel, formula: Formula, parameters: tuple[float, ...]) -
         rows = np.flatnonzero(panel.has_bar[:, column])
         if not len(rows):
             continue
-        own = (np.ascontiguousarray(field[rows, column]) for field in _price_fields(panel))
-        values = formula(*own, *parameters)
+        own = OwnBars(
+            *(np.ascontiguousarray(getattr(panel, name)[rows, column]) for name in OwnBars._fields)
+        )
+        values = formula(own, *parameters)
         if len(rows) == panel.steps:
             out[:, column] = values
         else:
@@ -152,10 +166,6 @@ def _over_panel(panel: Panel, formula: Formula, parameters: tuple[float, ...]) -
             last = np.searchsorted(rows, np.arange(rows[0], panel.steps), side="right") - 1
             out[rows[0] :, column] = values[last]
     return out
-
-
-def _price_fields(panel: Panel) -> tuple[Floats, Floats, Floats]:
-    return panel.high, panel.low, panel.close
 
 
 def _whole(period: float, least: int = 2) -> int:
