@@ -78,7 +78,9 @@ def _count(terms: Terms, quantity: float) -> int:
 
 @_part
 def _slack(terms: Terms, cash: float, price: float) -> float:
-    return min(terms.slack, 1e-6 * terms.lot * price) + terms.slack_of_cash * cash
+    return min(terms.slack, 1e-6 * terms.lot * price) + terms.slack_of_cash * max(
+        cash, terms.initial_cash
+    )
 
 
 @_part
@@ -141,8 +143,6 @@ def _exposure_limit(
     cash: float,
     receivable: float,
     lots_held: NDArray[np.int64],
-    held: NDArray[np.int64],
-    holdings: int,
     marks: Floats,
     mark_step: int,
     column: int,
@@ -155,9 +155,8 @@ def _exposure_limit(
         return lots
     gross_others = 0.0
     equity = cash + receivable
-    for place in range(holdings):
-        other = held[place]
-        if other != column:
+    for other in range(len(lots_held)):
+        if other != column and lots_held[other] != 0:
             value = lots_held[other] * terms.factor / terms.divisor * marks[mark_step, other]
             equity += value
             gross_others += abs(value)
@@ -182,8 +181,6 @@ def _worth(
     receivable: float,
     claims: bool,
     lots_held: NDArray[np.int64],
-    held: NDArray[np.int64],
-    holdings: int,
     prices: Floats,
     step: int,
     marks: Floats,
@@ -191,33 +188,13 @@ def _worth(
 ) -> float:
     """Equity at ``prices``, and where there is none at ``marks`` (``Book.equity``)."""
     total = cash
-    for place in range(holdings):
-        column = held[place]
-        price = prices[step, column]
-        if price != price:
-            price = marks[mark_step, column]
-        total += lots_held[column] * terms.factor / terms.divisor * price
+    for column in range(len(lots_held)):
+        if lots_held[column] != 0:
+            price = prices[step, column]
+            if price != price:
+                price = marks[mark_step, column]
+            total += lots_held[column] * terms.factor / terms.divisor * price
     return total + receivable if claims else total
-
-
-@_part
-def _hold(held: NDArray[np.int64], holdings: int, column: int, before: int, after: int) -> int:
-    """Keep the columns held in rising order; return how many there are."""
-    if before == 0:
-        place = holdings
-        while place > 0 and held[place - 1] > column:
-            held[place] = held[place - 1]
-            place -= 1
-        held[place] = column
-        return holdings + 1
-    if after == 0:
-        place = 0
-        while held[place] != column:
-            place += 1
-        for later in range(place, holdings - 1):
-            held[later] = held[later + 1]
-        return holdings - 1
-    return holdings
 
 
 @_entry
@@ -237,6 +214,7 @@ def run_rows(
     claims: bool,
     lots_held: NDArray[np.int64],
     avg_costs: Floats,
+    sizes: NDArray[np.int64],
     equity_rows: Floats,
     cash_rows: Floats,
     orders: Rows,
@@ -246,18 +224,11 @@ def run_rows(
 
     ``prices`` are those that orders fill at, [steps, symbols] as all of them; ``lead`` is how far
     settling runs ahead of deciding. ``rates`` are fee rates by session. ``lots_held`` and
-    ``avg_costs`` are changed in place; ``equity_rows`` and ``cash_rows`` get a row a decision,
-    ``orders`` and ``fills`` one each. Returns decisions made so far, orders, fills, cash, and
-    whether the run was ruined.
+    ``avg_costs`` are changed in place; ``sizes``, one a symbol, is scratch. ``equity_rows`` and
+    ``cash_rows`` get a row a decision, ``orders`` and ``fills`` one each. Returns decisions made so
+    far, orders, fills, cash, and whether the run was ruined.
     """
     width = weights.shape[1]
-    held = np.empty(width, np.int64)
-    sizes = np.empty(width, np.int64)
-    holdings: Any = np.int64(0)  # of its own type: a plain 0 would have parts compiled twice
-    for column in range(width):
-        if lots_held[column] != 0:
-            held[holdings] = column
-            holdings += 1
     first = decided
     orders_made = 0
     fills_made = 0
@@ -281,8 +252,6 @@ def run_rows(
                     receivable,
                     claims,
                     lots_held,
-                    held,
-                    holdings,
                     prices,
                     step,
                     marks,
@@ -358,8 +327,6 @@ def run_rows(
                         cash,
                         receivable,
                         lots_held,
-                        held,
-                        holdings,
                         marks,
                         mark_step,
                         column,
@@ -434,7 +401,6 @@ def run_rows(
                         avg_cost = (owned * avg_cost + notional) / (owned + quantity)
                     else:
                         avg_cost = price
-                holdings = _hold(held, holdings, column, position, after)
                 lots_held[column] = after
                 avg_costs[column] = avg_cost
                 fill: Any = fills[fills_made]
@@ -453,9 +419,7 @@ def run_rows(
                 fills_made += 1
                 order.filled = float(lots)
                 order.reason = reason
-        total = _worth(
-            terms, cash, receivable, claims, lots_held, held, holdings, marks, step, marks, step
-        )
+        total = _worth(terms, cash, receivable, claims, lots_held, marks, step, marks, step)
         equity_rows[decided - first] = total
         cash_rows[decided - first] = cash
         decided += 1
