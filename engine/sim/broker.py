@@ -368,7 +368,8 @@ class Broker:
                 if ticket.quantity_type == "notional":
                     wanted = self.grid.count(requested / price)
                 elif ticket.quantity_type == "weight":
-                    wanted = self.grid.count(requested * equity / price)
+                    # Shorts can leave no equity at an open; a part of that is no quantity.
+                    wanted = self.grid.count(max(requested * equity, 0.0) / price)
                 else:
                     shares = (
                         requested

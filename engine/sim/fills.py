@@ -33,7 +33,8 @@ _MAX_LEVERAGE = Reason.MAX_LEVERAGE.value
 _INSUFFICIENT_CASH = Reason.INSUFFICIENT_CASH.value
 
 # What rounding may make of a payment that cash covers exactly: an absolute part below every
-# tolerance of the ledger, and some units in the last place of the cash itself.
+# tolerance of the ledger, and some units in the last place of the cash, now or at the start: what
+# is left of much money after many payments is as inexact as the much money was.
 SLACK: Final = 1e-9
 SLACK_OF_CASH: Final = 1e-15
 
@@ -49,6 +50,7 @@ class FillModel:
         "_divisor",
         "_due",
         "_factor",
+        "_initial_cash",
         "_max_leverage",
         "_participation",
         "_rates",
@@ -79,6 +81,7 @@ class FillModel:
         self.up, self.down = 1.0 + slip, 1.0 - slip
         self._participation = rules.participation
         self._short = rules.allow_short
+        self._initial_cash = rules.cash
         self._max_leverage = rules.max_leverage
         self._width = len(panel.symbols)
         self._volumes = panel.flat["volume"]
@@ -253,7 +256,9 @@ class FillModel:
 
     def _slack(self, cash: float, price: float) -> float:
         """What a payment may exceed cash by: never a millionth of a lot, nor a billionth."""
-        return min(SLACK, 1e-6 * self.grid.lot * price) + SLACK_OF_CASH * cash
+        return min(SLACK, 1e-6 * self.grid.lot * price) + SLACK_OF_CASH * max(
+            cash, self._initial_cash
+        )
 
     def _affordable(
         self,

@@ -35,6 +35,7 @@ class Terms(NamedTuple):
     most_lots: int
     slack: float
     slack_of_cash: float
+    initial_cash: float
     no_bar: int
     already_at_target: int
     no_position: int
@@ -65,6 +66,7 @@ def terms_of(rules: Rules, fill_model: FillModel) -> Terms:
         most_lots=MOST_LOTS,
         slack=SLACK,
         slack_of_cash=SLACK_OF_CASH,
+        initial_cash=float(rules.cash),
         no_bar=REASON_CODES[Reason.NO_BAR.value],
         already_at_target=REASON_CODES[Reason.ALREADY_AT_TARGET.value],
         no_position=REASON_CODES[Reason.NO_POSITION.value],
