@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from engine.runs.output import RunOutput
 from engine.runs.requests import Prepared
 from engine.sim import digest, metrics
 from engine.sim.observation import Observation
+from engine.sim.records import joined_fills
 from engine.sim.simulation import Simulation
 from engine.sim.state import Advance, State, StepResult
 from engine.store.writes import StepRow
@@ -72,7 +73,7 @@ class Progress:
         self.simulation = simulation
         self.state: State = simulation.initial()
         self.tally = metrics.Tally.of(simulation.rules)
-        self.fills: list[Fill] = []
+        self._fills: list[Sequence[Fill]] = []
         self.cash_flows: list[CashFlow] = []
         self._equity: list[NDArray[np.float64]] = []
         self._digest = hashlib.sha256()
@@ -81,7 +82,8 @@ class Progress:
         """Advance to ``state``, which ``result`` led to."""
         self.state = state
         self.tally = self.tally.after(result)
-        self.fills.extend(result.fills)
+        if result.fills:
+            self._fills.append(result.fills)
         self.cash_flows.extend(result.cash_flows)
         if len(result.equity):
             self._equity.append(result.equity)
@@ -91,6 +93,11 @@ class Progress:
     def digest(self) -> str:
         """SHA-256 over every settled step so far, as hex (policy D3)."""
         return self._digest.hexdigest()
+
+    @property
+    def fills(self) -> Sequence[Fill]:
+        """Every fill so far."""
+        return joined_fills(self._fills)
 
     @property
     def equity(self) -> float | None:

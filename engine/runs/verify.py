@@ -371,7 +371,7 @@ def replay_log(
         cash=_joined([result.cash for result in results]),
         orders=orders,
         placed=placed,
-        fills=progress.fills,
+        fills=list(progress.fills),
         cash_flows=progress.cash_flows,
         holdings=progress.holdings(),
         columns=(progress.running_columns() | (progress.final_columns() if final else {}))

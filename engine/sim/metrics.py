@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import isfinite, sqrt
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.model import CashFlow, Fill, Rules
 from engine.sim.panel import Floats, Panel
+from engine.sim.records import Fills
 from engine.sim.state import StepResult
 
 # A deviation of returns below this is the rounding of equal returns, not a spread.
@@ -43,12 +46,52 @@ FORMULAS: Final[Mapping[str, str]] = {
 }
 
 
-def closes_round_trip(fill: Fill) -> bool:
-    """Whether a fill takes a holding to zero or through it."""
-    after, side = fill.position_after, 1.0 if fill.side == "buy" else -1.0
-    if after == 0.0:
-        return True
-    return after * side > 0.0 and abs(after) < fill.quantity * (1.0 - 1e-12)
+class Traded(NamedTuple):
+    """Fills as columns, in their order. ``notional`` is price x quantity; ``closes`` says whether a
+    fill took a holding to zero or through it; ``after`` is the holding it left."""
+
+    steps: list[int]
+    symbols: list[str]
+    notional: Floats
+    commission: Floats
+    fees: Floats
+    slippage: Floats
+    realized: Floats
+    after: Floats
+    closes: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, fills: Sequence[Fill]) -> Traded:
+        """The columns of some fills, without making records of packed ones."""
+        if isinstance(fills, Fills):
+            rows, names = fills.rows, fills.legend.symbols
+            steps, symbols = rows["step"].tolist(), [names[i] for i in rows["column"].tolist()]
+            buys, quantity, after = rows["lots"] > 0, fills.quantities(), fills.positions()
+            price, slippage = rows["price"], fills.slippages()
+            commission, fees, realized = rows["commission"], rows["fees"], rows["realized"]
+        else:
+            steps, symbols = [f.step_index for f in fills], [f.symbol for f in fills]
+            buys = np.array([fill.side == "buy" for fill in fills], dtype=np.bool_)
+            figures = np.array([(*fill[6:8], *fill[9:14]) for fill in fills], dtype=np.float64)
+            quantity, price, commission, fees, slippage, realized, after = figures.reshape(-1, 7).T
+        beyond = after * np.where(buys, 1.0, -1.0) > 0.0
+        through = beyond & (np.abs(after) < quantity * (1.0 - 1e-12))
+        return cls(
+            steps,
+            symbols,
+            quantity * price,
+            commission,
+            fees,
+            slippage,
+            realized,
+            after,
+            (after == 0.0) | through,
+        )
+
+
+def _total(values: Floats, before: float = 0.0) -> float:
+    """The sum, added in order: the same however fills are divided among results."""
+    return float(np.add.accumulate(np.concatenate(([before], values)))[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +127,17 @@ class Tally:
             peaks = np.maximum(np.maximum.accumulate(result.equity), peak)
             lowest = min(lowest, float((result.equity / peaks - 1.0).min()))
             peak = float(peaks[-1])
-        commission, fees, slippage, trades = self.commission, self.fees, self.slippage, 0
-        for fill in result.fills:
-            commission += fill.commission
-            fees += fill.fees
-            slippage += fill.slippage
-            trades += closes_round_trip(fill)
+        if not len(result.fills):
+            return replace(self, peak=peak, max_drawdown=lowest)
+        traded = Traded.of(result.fills)
         return Tally(
             peak,
             lowest,
-            self.num_fills + len(result.fills),
-            self.num_trades + trades,
-            commission,
-            fees,
-            slippage,
+            self.num_fills + len(traded.steps),
+            self.num_trades + int(np.count_nonzero(traded.closes)),
+            _total(traded.commission, self.commission),
+            _total(traded.fees, self.fees),
+            _total(traded.slippage, self.slippage),
         )
 
 
@@ -115,18 +155,19 @@ def compute(
     """
     initial_cash = rules.cash
     figures: dict[str, Any] = dict.fromkeys(FORMULAS)
+    traded = Traded.of(fills)
     figures["num_fills"] = len(fills)
-    figures |= _costs(fills)
-    figures |= _round_trips(fills, cash_flows)
+    figures |= _costs(traded)
+    figures |= _round_trips(traded, cash_flows)
     if not len(equity):
         return figures
     curve = np.concatenate(([initial_cash], equity))
     figures["total_return"] = float(curve[-1] / curve[0] - 1.0) if initial_cash > 0 else None
     figures["max_drawdown"] = float((curve / np.maximum.accumulate(curve) - 1.0).min())
-    figures["exposure"] = _exposure(fills, len(equity))
+    figures["exposure"] = _exposure(traded, len(equity))
     mean_equity = float(equity.mean())
     if mean_equity > 0.0:
-        figures["turnover"] = sum(f.quantity * f.price for f in fills) / 2.0 / mean_equity
+        figures["turnover"] = _total(traded.notional) / 2.0 / mean_equity
     closing = _session_closes(panel, len(equity))
     dates = [panel.session_dates[panel.sessions[step]] for step in closing]
     daily = np.concatenate(([initial_cash], equity[closing]))
@@ -196,12 +237,9 @@ def _longest_drawdown(daily: Floats, dates: Sequence[str]) -> int:
     return longest
 
 
-def _costs(fills: Iterable[Fill]) -> dict[str, float]:
-    commission = fees = slippage = 0.0
-    for fill in fills:
-        commission += fill.commission
-        fees += fill.fees
-        slippage += fill.slippage
+def _costs(traded: Traded) -> dict[str, float]:
+    commission, fees = _total(traded.commission), _total(traded.fees)
+    slippage = _total(traded.slippage)
     return {
         "total_commission": commission,
         "total_fees": fees,
@@ -210,7 +248,7 @@ def _costs(fills: Iterable[Fill]) -> dict[str, float]:
     }
 
 
-def _round_trips(fills: Iterable[Fill], cash_flows: Iterable[CashFlow]) -> dict[str, Any]:
+def _round_trips(traded: Traded, cash_flows: Iterable[CashFlow]) -> dict[str, Any]:
     """Trips from flat to flat by symbol; a flip through zero closes one and opens the next.
 
     Their profit is what their fills realised, and what a split on the way paid in cash.
@@ -218,21 +256,29 @@ def _round_trips(fills: Iterable[Fill], cash_flows: Iterable[CashFlow]) -> dict[
     profits: list[float] = []
     holds: list[int] = []
     running: dict[str, tuple[int, float]] = {}  # symbol -> first step, profit so far
-    # At one grid point splits come before fills.
-    happenings: list[tuple[int, int, CashFlow | Fill]] = [
-        (flow.step_index, 0, flow) for flow in cash_flows if flow.kind == "cash_in_lieu"
+    happenings = zip(
+        traded.steps,
+        traded.symbols,
+        traded.realized.tolist(),
+        traded.closes.tolist(),
+        traded.after.tolist(),
+        strict=True,
+    )
+    paid = [
+        (flow.step_index, flow.symbol or "", flow.realized_pnl, False, 0.0)
+        for flow in cash_flows
+        if flow.kind == "cash_in_lieu"
     ]
-    happenings += [(fill.step_index, 1, fill) for fill in fills]
-    happenings.sort(key=lambda happening: happening[:2])
-    for step, _, what in happenings:
-        symbol = what.symbol or ""
+    # At one grid point splits come before fills; a stable sort keeps them there.
+    ordered = sorted([*paid, *happenings], key=itemgetter(0)) if paid else happenings
+    for step, symbol, realized, closes, after in ordered:
         begun, profit = running.get(symbol, (step, 0.0))
-        profit += what.realized_pnl
-        if isinstance(what, Fill) and closes_round_trip(what):
+        profit += realized
+        if closes:
             profits.append(profit)
             holds.append(step - begun)
             running.pop(symbol, None)
-            if what.position_after:
+            if after:
                 running[symbol] = (step, 0.0)
         else:
             running[symbol] = (begun, profit)
@@ -248,16 +294,18 @@ def _round_trips(fills: Iterable[Fill], cash_flows: Iterable[CashFlow]) -> dict[
     return figures
 
 
-def _exposure(fills: Iterable[Fill], rows: int) -> float:
+def _exposure(traded: Traded, rows: int) -> float:
     """Share of grid points that end with some symbol held, as the fills leave it."""
     held: set[str] = set()
     exposed, since = 0, 0
-    for fill in fills:
-        exposed += (fill.step_index - since) if held else 0
-        since = fill.step_index
-        if fill.position_after:
-            held.add(fill.symbol)
+    for step, symbol, after in zip(
+        traded.steps, traded.symbols, traded.after.tolist(), strict=True
+    ):
+        exposed += (step - since) if held else 0
+        since = step
+        if after:
+            held.add(symbol)
         else:
-            held.discard(fill.symbol)
+            held.discard(symbol)
     exposed += (rows - since) if held else 0
     return exposed / rows
