@@ -1,9 +1,9 @@
 """Figures of engines that want an environment of their own, measured once, held to ever since.
 
 The cross 10/30 on GOOG, 10,000 in cash, free of costs. vectorbt 1.2.0 by
-``Portfolio.from_signals`` (for next-open fills with signals a bar later and the opens as prices; for
-whole shares with ``size_granularity=1``), bt 1.4.1 by ``WeighTarget`` and ``Rebalance`` (with and
-without ``integer_positions``). ``tests/bench/peers.py`` makes those environments.
+``Portfolio.from_signals`` (next-open fills: signals a bar later and the opens as prices; whole
+shares: ``size_granularity=1``), bt 1.4.1 by ``WeighTarget`` and ``Rebalance`` (with and without
+``integer_positions``). ``tests/bench/peers.py`` makes those environments.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 import engine
 
-MEASURED = (
+MEASURED: tuple[tuple[str, dict[str, Any], float, float], ...] = (
     ("vectorbt", {}, 79_470.56, -0.29583632037251684),
     ("vectorbt", {"lot": 1e-9}, 80_360.64812145701, -0.29716029259902765),
     ("vectorbt", {"lot": 1e-9, "fill": "close"}, 88_858.11126531482, -0.2806535222074399),
