@@ -42,13 +42,17 @@ def settle_markets(
     """Settle the decision at grid point ``step``; False, with nothing touched, if it is not plain.
 
     Plain means: DAY market orders in shares that no rule rejects, and target weights, one intent a
-    symbol, in floats and texts.
+    symbol, in floats and ASCII texts.
     """
     orders, targets = decision.orders, decision.targets
     if (
         type(orders) is not tuple
         or type(targets) is not tuple
         or (decision.confidence is not None and type(decision.confidence) is not float)
+        or not (
+            decision.rationale is None
+            or (type(decision.rationale) is str and decision.rationale.isascii())
+        )
     ):
         return False
     row = step * broker.width
@@ -159,7 +163,7 @@ def _size_orders(
         ):
             return False
         if tag is not None:
-            if type(tag) is not str:
+            if type(tag) is not str or not tag.isascii():
                 return False
             tags[number] = tag
         lots = grid.count(quantity)
@@ -213,7 +217,7 @@ def _size_targets(
         if type(weight) is not float or shares is not None or column < 0 or column in seen:
             return False
         if tag is not None:
-            if type(tag) is not str:
+            if type(tag) is not str or not tag.isascii():
                 return False
             tags[number] = tag
         seen.add(column)

@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import engine
+from engine import Strategy
 from engine.codec import encode_decision
 from engine.model import Costs, Decision, Order, OrderRecord, Target
+from engine.sim.observation import Observation
 from engine.sim.panel import Panel
 from engine.sim.reasons import REMEDIES, STATUS_WITHOUT_FILL, Reason
 from engine.sim.simulation import Simulation
@@ -254,6 +257,27 @@ def test_an_answer_that_is_no_decision_ends_the_run_there(answer: Any) -> None:
     assert (fault.code, state.decided) == ("strategy_error", 2)
     assert fault.remedy == "answer Order and Target values, or None"
     assert len(str(fault).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Decision((), (Target("AAPL", 0.5, tag="\ud800"),)),
+        Decision((Order.buy("AAPL", 1, tag="\udfff"),), rationale="\ud800"),
+        Decision((Order("\ud800", "\ud800", NAN, "\ud800", "\ud800"),), (), ("\ud800",)),
+    ],
+)
+def test_texts_that_no_file_can_hold_end_in_the_ledger(answer: Decision, tmp_path: Path) -> None:
+    """Half of a surrogate pair, as a JSON escape may bring it, is written as a question mark."""
+
+    class Odd(Strategy):
+        def decide(self, obs: Observation) -> Decision | None:
+            return answer if obs.step == 1 else None
+
+    result = engine.run(Odd, symbols=["AAPL"], end="2000-04-01", ledger=tmp_path / "runs.db")
+    (record,) = result.order_records
+    assert "?" in (record.tag, record.symbol)
+    assert len(result.fill_records) == (record.symbol == "AAPL")
 
 
 def test_every_reason_has_a_remedy() -> None:
