@@ -32,8 +32,9 @@ from engine.sim.simulation import Simulation
 from engine.store.ledger import Ledger
 
 HOURLY = Path(__file__).parents[3] / "shared" / "data" / "agentictrading_us_hourly.csv.gz"
+STRATEGIES = Path(__file__).with_name("_strategies.py")
 ONE_SYMBOL = RunRequest(
-    "sma_cross",
+    f"{STRATEGIES}:AskedCross",
     source="synthetic:seed=1,bars=1000000",
     symbols=("AAA",),
     timeframe="1Min",
@@ -54,8 +55,11 @@ def main() -> None:
         f"python {platform.python_version()}, numpy {np.__version__}, {os.cpu_count()} cores, "
         f"{platform.machine()}"
     )
-    _line("1,000,000 x 1 sma_cross, no ledger", _in_memory(ONE_SYMBOL), 1.5)
-    _line("1,000,000 x 1 sma_cross, every step in the ledger", _in_ledger(ONE_SYMBOL), 3.5)
+    _line("1,000,000 x 1 sma_cross per bar, no ledger", _in_memory(ONE_SYMBOL), 1.5)
+    _line("1,000,000 x 1 sma_cross per bar, in the ledger", _in_ledger(ONE_SYMBOL), 3.5)
+    compiled = replace(ONE_SYMBOL, strategy="sma_cross")
+    _line("1,000,000 x 1 sma_cross compiled, no ledger", _in_memory(compiled), None)
+    _line("1,000,000 x 1 sma_cross compiled, in the ledger", _in_ledger(compiled), None)
     _line("1,750 x 30 momentum, no ledger", _in_memory(THIRTY), None)
     _line("1,750 x 30 momentum, every step in the ledger", _in_ledger(THIRTY), 0.25)
     if HOURLY.exists():
