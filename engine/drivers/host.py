@@ -183,7 +183,8 @@ class Host:
             self.service.stall(session)
         except Exception as error:  # one run's failure is kept, shown, and isolated
             log.exception("run %s failed", session.run_id)
-            self.service.fail(session, StepdeckError(f"{type(error).__name__}: {error}"))
+            said = StepdeckError(f"{type(error).__name__}: {error}", remedy="the log has the rest")
+            self.service.give_up(session, said)
 
     def _start(self, session: Session) -> None:
         self.service.load(session)

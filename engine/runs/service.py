@@ -395,6 +395,14 @@ class RunService:
         self.drop(session)
         self._unsaid.append(session)
 
+    def give_up(self, session: Session, error: StepdeckError) -> None:
+        """End the run for an error that is ours: what is committed stays, the rest is not tried."""
+        with session.claim():
+            session.unwritten.clear()
+            session.in_flight.clear()
+            session.progress = None
+            self.fail(session, error)
+
     def retry_unsaid(self) -> None:
         """Say of stalled runs what could not be said before. Raises ``LedgerError`` if it fails."""
         while self._unsaid:

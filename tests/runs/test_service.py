@@ -221,6 +221,22 @@ def test_a_strategy_that_fails_fails_its_own_run(
     assert deck.service.record(other.run_id).status == "completed"
 
 
+def test_an_error_of_our_own_ends_the_run_at_what_is_committed(deck: Deck) -> None:
+    """Steps that could not be written are not in the row's figures, and the row says what was."""
+    session = deck.ready(replace(SMA, paused=True))
+    deck.service.step(session.run_id, 60)
+    before = deck.service.record(session.run_id)
+    with session.claim():
+        deck.service.advance(session, 30)
+        assert session.unwritten
+        deck.service.give_up(session, StepdeckError("RuntimeError: a bug"))
+    record = deck.service.record(session.run_id)
+    assert (record.status, record.error_message) == ("failed", "RuntimeError: a bug")
+    assert (record.step_index, record.equity) == (before.step_index, before.equity)
+    with deck.reader() as reader:
+        assert len(reader.equity(session.run_id).steps) == before.step_index
+
+
 def test_what_a_strategy_prints_goes_to_its_log(
     deck: Deck, strategy_file: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
