@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from tests.kernel.builders import (
     stepped,
 )
 from tests.property.sim_runs import panels, rules
+from tests.sim.builders import flat_bars, panel_of, rules_of
 from tests.sim.test_cases import CASES, case_panel, case_rules
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -101,6 +103,20 @@ def test_random_markets_reach_every_rule_and_agree(kernel: Kernel) -> None:
     assert partly.keys() >= {"max_leverage"}
     assert ends.keys() == {"end_of_data", "ruin"}
     assert flows.keys() == {"dividend", "cash_in_lieu"}
+
+
+@pytest.mark.parametrize("missing", [0.0, 5e-10, 2e-9, 5e-8, 9.9e-8, 2e-7])
+@pytest.mark.parametrize("initial", [100.0, 1e8])
+def test_payments_at_the_edge_of_cash(kernel: Kernel, missing: float, initial: float) -> None:
+    """What rounding is forgiven to a payment, in either hands: also to little left of much."""
+    panel = panel_of({"A": flat_bars(*[100.0] * 5)})
+    rows = TargetRows([[np.nan], [1.0], [np.nan], [np.nan], [np.nan]], panel.symbols, 5)
+    simulation = Simulation(panel, rules_of(cash=initial))
+    state, _ = simulation.start(simulation.initial())
+    poor = replace(state, cash=100.0 - missing)
+    fast = advance_rows(simulation, poor, rows, 5, kernel)
+    slow = simulation.advance(poor, lambda obs: rows.targets(obs.step), 5)
+    assert_same(fast[:2], slow[:2])
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
