@@ -439,18 +439,23 @@ class Broker:
         earlier = None
         if ticket.filled_lots:
             earlier = (grid.quantity(ticket.filled_lots), ticket.notional, ticket.paid)
-        filled, reason = self.fill_model.execute(
+        leg = (
+            ticket.number,
+            ticket.column,
+            ticket.lots - ticket.filled_lots,
+            offer.reference,
+            0.0,
+            0,
+        )
+        ((filled, reason),) = self.fill_model.execute(
             book,
             log.fills,
             self.marks,
             (step - 1) * self.width if mark_row is None else mark_row,
             step,
-            ticket.column,
             ticket.step,
-            ticket.number,
             ticket.side,
-            ticket.lots - ticket.filled_lots,
-            offer.reference,
+            (leg,),
             offer.slips,
             earlier,
         )

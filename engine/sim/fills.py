@@ -7,6 +7,8 @@ cuts further, so the reason names the limit that decided the quantity.
 
 from __future__ import annotations
 
+from bisect import insort
+from collections.abc import Sequence
 from math import ceil, floor
 from typing import Final
 
@@ -39,6 +41,11 @@ SLACK: Final = 1e-9
 SLACK_OF_CASH: Final = 1e-15
 
 _packed = FILL.pack
+_NO_FEES: Final = FeeRates(0.0, 0.0, 0.0)
+
+# An intent that trades: its number and column, its lots above zero, the price before slippage; then
+# what it asked for and as what, which only its record repeats.
+Leg = tuple[int, int, int, float, float, int]
 
 
 class FillModel:
@@ -54,7 +61,6 @@ class FillModel:
         "_max_leverage",
         "_participation",
         "_rates",
-        "_sells_pay_fees",
         "_sessions",
         "_short",
         "_volumes",
@@ -70,9 +76,13 @@ class FillModel:
         self.grid = LotGrid(rules.lot)
         self._factor, self._divisor = self.grid.factor, self.grid.divisor
         self._costs = costs
-        self._commission = charges_commission(costs)
+        self._commission = (
+            charges_commission(costs),
+            costs.commission_min,
+            costs.commission_per_share,
+            costs.commission_pct,
+        )
         self._due = commission_of(costs)
-        self._sells_pay_fees = costs.sec or costs.taf
         self.fees_by_session: tuple[FeeRates, ...] = tuple(
             fee_rates(costs, date) for date in panel.session_dates
         )
@@ -102,151 +112,163 @@ class FillModel:
         marks: memoryview,
         mark_row: int,
         step: int,
-        column: int,
         decided: int,
-        number: int,
         side: int,
-        lots: int,
-        reference: float,
+        legs: Sequence[Leg],
         slips: bool,
         earlier: tuple[float, float, float] | None = None,
-    ) -> tuple[int, str | None]:
-        """Trade up to ``lots`` at ``reference``; return lots filled and reason.
+    ) -> list[tuple[int, str | None]]:
+        """Trade what orders of one side of one decision ask for, in turn.
 
-        The fill's row is added to ``fills``; it is of intent ``number`` of the decision at step
-        ``decided``. ``side`` is +1 or -1, ``reference`` the price before slippage, ``slips``
-        whether slippage applies. ``marks[mark_row + column]`` are the last closes, for exposure.
-        ``earlier`` is what the order has filled before: quantity, notional, commission paid. The
-        reason is None where all of ``lots`` filled; with nothing filled it says why.
+        Returns lots filled and reason of each: None where all its lots filled; with nothing filled
+        it says why. Rows of fills are added to ``fills``. The orders are of the decision at step
+        ``decided``; ``side`` is +1 or -1; ``slips`` says whether slippage applies.
+        ``marks[mark_row + column]`` are the last closes, for exposure. ``earlier`` is what the
+        one order has filled before: quantity, notional, commission paid.
         """
-        position = book.lots[column]
-        reason = None
-        if side < 0 and lots > position and not self._short:
-            if position <= 0:
-                return 0, _NO_POSITION
-            lots = position
-            reason = _CLIPPED
-        if self._participation is not None:
-            cap = self.grid.count(self._participation * self._volumes[step * self._width + column])
-            if cap < lots:
-                lots = cap
-                reason = _VOLUME_CAP
-                if not lots:
-                    return 0, reason
-        if not slips:
-            price = reference
-        elif side > 0:
-            price = reference * self.up
-        else:
-            price = reference * self.down
-        if self._short:
-            most = self._exposure_limit(
-                book, marks, mark_row, step, column, side, lots, price, earlier
-            )
-            if most < lots:
-                lots = most
-                reason = _MAX_LEVERAGE
-                if not lots:
-                    return 0, reason
-
-        quantity = lots * self._factor / self._divisor
-        notional = quantity * price
-        if not self._commission:
-            commission = 0.0
-        elif earlier is None:
-            commission = self._due(quantity, notional)
-        else:
-            commission = self._charge(quantity, notional, earlier)
-        cash = book.cash
-        fees = 0.0
-        if side > 0:
-            cost = notional + commission
-            if cash < 0.0:
-                # Only a dividend owed by a short does this; then only buys that cover it (O5).
-                if position >= 0:
-                    return 0, _INSUFFICIENT_CASH
-                if lots > -position:
-                    lots = -position
-                    reason = _INSUFFICIENT_CASH
-                    quantity = lots * self._factor / self._divisor
-                    notional = quantity * price
-                    commission = self._charge(quantity, notional, earlier)
-                    cost = notional + commission
-                after_cash = cash - cost
-            else:
-                if cost > cash and cost > cash + self._slack(cash, price):
-                    lots = self._affordable(cash, price, lots, earlier)
-                    reason = _INSUFFICIENT_CASH
+        factor, divisor = self._factor, self._divisor
+        slip = 1.0 if not slips else self.up if side > 0 else self.down
+        short, participation = self._short, self._participation
+        charges, least, per_share, pct = self._commission
+        per_million, taf_rate, taf_cap = (
+            self.fees_by_session[self._sessions[step]] if side < 0 else _NO_FEES
+        )
+        holdings, avg_costs, held = book.lots, book.avg_costs, book.held
+        results: list[tuple[int, str | None]] = []
+        for number, column, lots, reference, _, _ in legs:
+            position = holdings[column]
+            reason = None
+            if side < 0 and lots > position and not short:
+                if position <= 0:
+                    results.append((0, _NO_POSITION))
+                    continue
+                lots = position
+                reason = _CLIPPED
+            if participation is not None:
+                cap = self.grid.count(participation * self._volumes[step * self._width + column])
+                if cap < lots:
+                    lots = cap
+                    reason = _VOLUME_CAP
                     if not lots:
-                        return 0, reason
-                    quantity = lots * self._factor / self._divisor
-                    notional = quantity * price
-                    commission = (
-                        self._charge(quantity, notional, earlier) if self._commission else 0.0
-                    )
-                    cost = notional + commission
-                after_cash = cash - cost
-                if after_cash < 0.0:
-                    after_cash = 0.0
-        else:
-            if self._sells_pay_fees:
+                        results.append((0, reason))
+                        continue
+            price = reference * slip
+            if short:
+                most = self._exposure_limit(
+                    book, marks, mark_row, step, column, side, lots, price, earlier
+                )
+                if most < lots:
+                    lots = most
+                    reason = _MAX_LEVERAGE
+                    if not lots:
+                        results.append((0, reason))
+                        continue
+
+            quantity = lots * factor / divisor
+            notional = quantity * price
+            if not charges:
+                commission = 0.0
+            elif earlier is None:
+                # As `commission_of`, without the call.
+                commission = per_share * quantity + pct * notional
+                if commission < least:
+                    commission = least
+                commission = ceil(100.0 * commission - 1e-6) / 100.0
+            else:
+                commission = self._charge(quantity, notional, earlier)
+            cash = book.cash
+            fees = 0.0
+            if side > 0:
+                cost = notional + commission
+                if cash < 0.0:
+                    # Only a dividend owed by a short does this; then only buys that cover it (O5).
+                    if position >= 0:
+                        results.append((0, _INSUFFICIENT_CASH))
+                        continue
+                    if lots > -position:
+                        lots = -position
+                        reason = _INSUFFICIENT_CASH
+                        quantity = lots * factor / divisor
+                        notional = quantity * price
+                        commission = self._charge(quantity, notional, earlier)
+                        cost = notional + commission
+                    after_cash = cash - cost
+                else:
+                    if cost > cash and cost > cash + self._slack(cash, price):
+                        lots = self._affordable(cash, price, lots, earlier)
+                        reason = _INSUFFICIENT_CASH
+                        if not lots:
+                            results.append((0, reason))
+                            continue
+                        quantity = lots * factor / divisor
+                        notional = quantity * price
+                        commission = self._charge(quantity, notional, earlier)
+                        cost = notional + commission
+                    after_cash = cash - cost
+                    if after_cash < 0.0:
+                        after_cash = 0.0
+            else:
                 # As `sale_fees`, without the calls.
-                per_million, per_share, taf_cap = self.fees_by_session[self._sessions[step]]
                 if per_million:
                     fees = ceil(100.0 * (per_million * notional / 1e6) - 1e-6) / 100.0
-                if per_share:
-                    taf = ceil(100.0 * (per_share * quantity) - 1e-6) / 100.0
+                if taf_rate:
+                    taf = ceil(100.0 * (taf_rate * quantity) - 1e-6) / 100.0
                     fees += min(taf, taf_cap)
-            proceeds = notional - commission - fees
-            after_cash = cash + proceeds
-            if after_cash < 0.0 and proceeds < 0.0:
-                if after_cash < -self._slack(max(cash, 0.0), price):
-                    return 0, _INSUFFICIENT_CASH
-                after_cash = 0.0
-        book.cash = after_cash
+                proceeds = notional - commission - fees
+                after_cash = cash + proceeds
+                if after_cash < 0.0 and proceeds < 0.0:
+                    if after_cash < -self._slack(max(cash, 0.0), price):
+                        results.append((0, _INSUFFICIENT_CASH))
+                        continue
+                    after_cash = 0.0
+            book.cash = after_cash
 
-        after = position + side * lots
-        avg_cost = book.avg_costs[column]
-        if position * side < 0:
-            closed = quantity
-            through_zero = after * side > 0
-            if through_zero:
-                closed = -side * position * self._factor / self._divisor
-            realized = closed * (price - avg_cost) * -side - commission - fees
-            if not after:
-                avg_cost = 0.0
-            elif through_zero:  # what is left was opened at this price
-                avg_cost = price
-        else:
-            realized = -commission - fees
-            if position:
-                held = side * position * self._factor / self._divisor
-                avg_cost = (held * avg_cost + notional) / (held + quantity)
+            after = position + side * lots
+            avg_cost = avg_costs[column]
+            if position * side < 0:
+                closed = quantity
+                through_zero = after * side > 0
+                if through_zero:
+                    closed = -side * position * factor / divisor
+                realized = closed * (price - avg_cost) * -side - commission - fees
+                if not after:
+                    avg_cost = 0.0
+                    held.remove(column)
+                elif through_zero:  # what is left was opened at this price
+                    avg_cost = price
             else:
-                avg_cost = price
-        book.hold(column, after, avg_cost)
-        book.fills_made += 1
-        fills += _packed(
-            step,
-            decided,
-            number,
-            column,
-            side * lots,
-            after,
-            price,
-            reference,
-            commission,
-            fees,
-            realized,
-            avg_cost,
-        )
-        return lots, reason
+                realized = -commission - fees
+                if position:
+                    owned = side * position * factor / divisor
+                    avg_cost = (owned * avg_cost + notional) / (owned + quantity)
+                else:
+                    avg_cost = price
+                    insort(held, column)
+            holdings[column] = after
+            avg_costs[column] = avg_cost
+            book.fills_made += 1
+            fills += _packed(
+                step,
+                decided,
+                number,
+                column,
+                side * lots,
+                after,
+                price,
+                reference,
+                commission,
+                fees,
+                realized,
+                avg_cost,
+            )
+            results.append((lots, reason))
+        return results
 
     def _charge(
         self, quantity: float, notional: float, earlier: tuple[float, float, float] | None
     ) -> float:
         """Commission of the next fill: what is due so far less what was paid (policy M2)."""
-        if not self._commission:
+        if not self._commission[0]:
             return 0.0
         if earlier is None:
             return self._due(quantity, notional)
@@ -279,7 +301,7 @@ class FillModel:
         lot_price = price * self.grid.lot
         high = min(wanted, floor(min(limit / lot_price, MOST_LOTS)) + 2)  # too many, or wanted
         low = 0
-        if self._commission:
+        if self._commission[0]:
             # Commission is at most its minimum plus its linear part plus a cent of rounding.
             each = lot_price * (1.0 + costs.commission_pct) + (
                 costs.commission_per_share * self.grid.lot

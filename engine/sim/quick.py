@@ -11,6 +11,7 @@ from typing import Final
 
 from engine.model import Decision, Order, Target
 from engine.sim.broker import Broker, Log
+from engine.sim.fills import Leg
 from engine.sim.lots import FORGIVEN, FORGIVEN_OF_ALL, MOST_LOTS
 from engine.sim.portfolio import Book
 from engine.sim.reasons import Reason
@@ -24,9 +25,6 @@ _SIZE: Final = ORDER.size
 _pack_into = ORDER.pack_into
 _pack_idle = IDLE.pack_into
 _codes: Final = dict(REASON_CODES)  # a plain dict answers faster
-
-# An intent that trades: its number and column, its lots, the price, what was asked for and as what.
-Leg = tuple[int, int, int, float, float, int]
 
 
 def settle_markets(
@@ -101,10 +99,12 @@ def settle_markets(
     execute, marks = broker.fill_model.execute, broker.marks
     made = book.fills_made
     for side, legs in ((-1, sells), (1, buys)):
-        for number, column, lots, price, requested, kind in legs:
-            filled, reason = execute(
-                book, fills, marks, mark_row, step, column, decided, number, side, lots, price, True
-            )
+        if not legs:
+            continue
+        results = execute(book, fills, marks, mark_row, step, decided, side, legs, True)
+        for (number, column, lots, _, requested, kind), (filled, reason) in zip(
+            legs, results, strict=True
+        ):
             _pack_into(
                 rows,
                 first + _SIZE * number,

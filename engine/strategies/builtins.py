@@ -126,17 +126,18 @@ class Momentum(Strategy):
         has_bar = ~np.isnan(panel.close)
         closes = carry_forward(panel.close)
         steps = np.arange(0, panel.steps, self.every)
-        warm = steps >= self.lookback
-        now, then = steps[warm], steps[warm] - self.lookback
-        last_bar = np.maximum.accumulate(
-            np.where(has_bar, np.arange(panel.steps)[:, None], -1), axis=0
-        )
+        cold = -(-self.lookback // self.every)  # rebalancings before there is a rise
+        first = cold * self.every
+        now = slice(first, None, self.every)
+        then = slice(first - self.lookback, max(panel.steps - self.lookback, 0), self.every)
         rise = np.full((len(steps), len(panel.symbols)), np.nan)
-        rise[warm] = np.where(
-            last_bar[now] > then[:, None], closes[now] / closes[then] - 1.0, np.nan
-        )
-        ranked = np.argsort(-rise, axis=1, kind="stable")[:, : self.top]
+        np.divide(closes[now], closes[then], out=rise[cold:])
+        rise -= 1.0
+        if not has_bar.all():
+            rise[cold:][_last_bars(has_bar)[now] <= np.arange(panel.steps)[then, None]] = np.nan
         counts = np.minimum(np.count_nonzero(~np.isnan(rise), axis=1), self.top)
+        np.negative(rise, out=rise)
+        ranked = np.argsort(rise, axis=1, kind="stable")[:, : self.top].copy()
         held = np.zeros(rise.shape, dtype=np.bool_)
         np.put_along_axis(held, ranked, np.arange(ranked.shape[1]) < counts[:, None], axis=1)
         self._held = ranked.tolist()
@@ -158,6 +159,13 @@ class Momentum(Strategy):
         targets = [enter[column] for column in self._held[number][:count]]
         leavers = self._left.get(number)
         return [*leavers, *targets] if leavers else targets
+
+
+def _last_bars(has_bar: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The last grid point up to each at which a symbol has a bar; -1 before the first."""
+    here = np.where(has_bar, np.arange(len(has_bar))[:, None], -1)
+    last: NDArray[np.int64] = np.maximum.accumulate(here, axis=0)
+    return last
 
 
 def _leavers(
