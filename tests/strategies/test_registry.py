@@ -141,10 +141,11 @@ def test_a_file_that_fails_on_import_is_refused_with_file_and_line(
     """Whatever it raises, an exit included, is that file's failure and nobody else's."""
     path = tmp_path / "bad.py"
     path.write_text(source)
+    before = set(sys.modules)
     with pytest.raises(StrategyLoadError) as caught:
         load(f"{path}:Mine")
     assert str(caught.value).startswith(f"{path}:{where}: {what}")
-    assert not [name for name in sys.modules if "strategy_bad" in name]
+    assert not [name for name in set(sys.modules) - before if "strategy_bad" in name]
 
 
 @pytest.mark.parametrize(
