@@ -91,10 +91,12 @@ class Observation(Protocol):
 
 
 class PanelView(Protocol):
-    """What ``prepare`` may read: the run's bars as arrays [steps, symbols], NaN where no bar is.
+    """What ``prepare`` and ``weights`` may read: the run's bars, arrays [steps, symbols], NaN where
+    no bar is.
 
-    ``stamps`` are the grid's open stamps, int64 [steps], microseconds since the epoch. What
-    ``prepare`` derives must be causal: its value at a step follows from bars up to that step.
+    ``stamps`` are the grid's open stamps, int64 [steps], microseconds since the epoch; ``mark`` is
+    the last close seen, ``has_bar`` whether there is a bar. What is derived from them must be
+    causal: its value at a step follows from bars up to that step.
     """
 
     @property
@@ -113,6 +115,13 @@ class PanelView(Protocol):
     def close(self) -> NDArray[np.float64]: ...
     @property
     def volume(self) -> NDArray[np.float64]: ...
+    @property
+    def mark(self) -> NDArray[np.float64]: ...
+    @property
+    def has_bar(self) -> NDArray[np.bool_]: ...
+
+    def indicator(self, name: str, *parameters: float) -> NDArray[np.float64]:
+        """An indicator at every step: array [steps, symbols], NaN until it is warm; causal."""
 
 
 @dataclass(frozen=True, slots=True)
