@@ -6,6 +6,7 @@ a time, as a pause, a speed limit or a step by hand asks for them, are stepped.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +17,15 @@ import platformdirs
 
 from engine.drivers.stepping import Stepping
 from engine.model import Rules
+from engine.sim import compiled
 from engine.sim.compiled import FEWEST, Kernel, advance_rows
 from engine.sim.observation import Observation
 from engine.sim.panel import Panel
 from engine.sim.simulation import Simulation
 from engine.sim.state import Advance, State
 from engine.strategies.rows import TargetRows
+
+_SOURCES: Final = ("kernel.py", "terms.py", "records.py")
 
 Execution = Literal["compiled", "stepped"]
 
@@ -78,7 +82,7 @@ def load_kernel() -> Kernel | None:
 
 
 class _Kernels:
-    """The one kernel of this process."""
+    """The one kernel of this process, or why there is none."""
 
     def __init__(self) -> None:
         self.loaded: Kernel | None = None
@@ -96,18 +100,36 @@ class _Kernels:
 
 
 def _import_kernel() -> Kernel:
+    """Raises ``ImportError`` where numba is missing, switched off, or of a version that cannot."""
     import numba
 
     config: Any = numba.config
+    if config.DISABLE_JIT:
+        raise ImportError("NUMBA_DISABLE_JIT is set")
     elsewhere = config.CACHE_DIR
     try:
         # Asked for while functions are declared; a user's own may go wherever they did.
-        config.CACHE_DIR = elsewhere or str(platformdirs.user_cache_path("stepdeck") / "kernel")
+        config.CACHE_DIR = str(_cache_folder(elsewhere))
         from engine.sim.kernel import run_rows
     finally:
         config.CACHE_DIR = elsewhere
-    _run_once(run_rows)
+    try:
+        _run_once(run_rows)
+    except numba.errors.NumbaError as error:
+        said = str(error).strip().splitlines()[0]
+        raise ImportError(f"numba {numba.__version__} cannot compile the kernel: {said}") from error
     return run_rows
+
+
+def _cache_folder(chosen: str) -> Path:
+    """Where compiled code is kept: a folder for each version of what it was compiled from.
+
+    numba looks at the kernel's own file alone; the layout of what it is given is in others.
+    """
+    base = Path(chosen) if chosen else platformdirs.user_cache_path("stepdeck")
+    sources = [Path(compiled.__file__).with_name(name) for name in _SOURCES]
+    version = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return base / f"kernel-{version[:12]}"
 
 
 def _run_once(kernel: Kernel) -> None:

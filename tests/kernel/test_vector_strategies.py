@@ -32,6 +32,7 @@ from engine.strategies.base import PanelView, is_vector
 from tests.runs.conftest import Deck, open_deck  # noqa: F401  # a fixture
 from tests.sim.builders import flat_bars
 from tests.sim.builders import panel_of as small_panel
+from tests.test_architecture import loaded
 
 NAN = float("nan")
 SOURCE = '''
@@ -235,16 +236,35 @@ def test_no_numba_is_loaded_for_a_short_run(monkeypatch: pytest.MonkeyPatch) -> 
     """A run that is stepped in less time than numba takes to load does not load it."""
     monkeypatch.setattr(vector, "_kernels", vector._Kernels())
     panel = two()
-    loaded = registry.from_class(scripted([[0.1, 0.2]] * 4))
+    cls = scripted([[0.1, 0.2]] * 4)
     prepared = replace(
         prepare(RunRequest("x", symbols=("AAPL",)), loaded=registry.load("sma_cross")),
-        loaded=replace(loaded, make=scripted([[0.1, 0.2]] * 4).make),
+        loaded=registry.from_class(cls),
     )
     prepared = replace(prepared, request=replace(prepared.request, params={}))
     decide = decider_of(prepared, panel)
     assert isinstance(decide, Vector)
     assert (decide.execution, decide.notice) == ("stepped", None)
     assert vector._kernels.loaded is None
+
+
+def test_numba_is_no_part_of_the_core() -> None:
+    """Strategies are loaded, and short runs made, without numba in memory."""
+    assert "numba" not in loaded("import engine.drivers.strategy, engine.sim.compiled")
+
+
+def test_a_numba_that_is_switched_off_is_none_at_all(
+    monkeypatch: pytest.MonkeyPatch, trend: RunRequest
+) -> None:
+    """With compilation disabled a run is stepped, and says why."""
+    numba: Any = pytest.importorskip("numba")
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    monkeypatch.setattr(vector, "_kernels", vector._Kernels())
+    monkeypatch.setattr(vector, "WORTH_LOADING", 0.0)
+    decide, _ = in_memory(trend)
+    assert decide.execution == "stepped"
+    assert decide.notice is not None
+    assert "NUMBA_DISABLE_JIT is set" in decide.notice
 
 
 def digest_of(deck: Deck, request: RunRequest) -> str:
