@@ -106,7 +106,7 @@ def random_run(seed: int) -> RowRun:
         float(draw.choice([0.0, 1.0, 80.0])),
     )
     rules = Rules(
-        cash=float(draw.choice([40.0, 1_000.0, 123_456.78])),
+        cash=float(draw.choice([40.0, 1_000.0, 123_456.78, 2e7])),
         lot=float(draw.choice([1.0, 0.01, 1e-9, 3.0])),
         fill="next_open" if draw.random() < 0.6 else "close",
         costs=costs,

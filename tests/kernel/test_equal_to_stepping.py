@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engine.model import Costs, Rules
 from engine.sim.compiled import Kernel, advance_rows
 from engine.sim.simulation import Simulation
-from engine.sim.state import join
+from engine.sim.state import Receivable, join
 from engine.strategies.rows import TargetRows
 from tests.bench.step_loop import walk
 from tests.kernel.builders import (
@@ -87,6 +87,7 @@ def test_a_run_may_change_hands_at_any_step(
 def test_random_markets_reach_every_rule_and_agree(kernel: Kernel) -> None:
     """Two hundred wild runs agree, and between them every way for an order to end is met."""
     met: Counter[str | None] = Counter()
+    capped = 0
     partly: Counter[str | None] = Counter()
     ends: Counter[str | None] = Counter()
     flows: Counter[str] = Counter()
@@ -96,9 +97,11 @@ def test_random_markets_reach_every_rule_and_agree(kernel: Kernel) -> None:
         assert_same(compiled(run, kernel), (state, result))
         met.update(record.reason for _, record in result.orders)
         partly.update(record.reason for _, record in result.orders if record.filled_quantity)
+        capped += sum(fill.fees >= 8.3 for fill in result.fills)
         flows.update(flow.kind for flow in result.cash_flows)
         ends[state.ended] += 1
     assert met.keys() >= REACHED
+    assert capped > 0
     assert partly.keys() >= {None, "clipped_to_position", "volume_cap", "insufficient_cash"}
     assert partly.keys() >= {"max_leverage"}
     assert ends.keys() == {"end_of_data", "ruin"}
@@ -116,6 +119,31 @@ def test_payments_at_the_edge_of_cash(kernel: Kernel, missing: float, initial: f
     poor = replace(state, cash=100.0 - missing)
     fast = advance_rows(simulation, poor, rows, 5, kernel)
     slow = simulation.advance(poor, lambda obs: rows.targets(obs.step), 5)
+    assert_same(fast[:2], slow[:2])
+
+
+@pytest.mark.parametrize("weight", [-1.0, -0.1, 0.0, 0.5, 3.0])
+@pytest.mark.parametrize("lots", [(-5, 0), (-5, -3), (-5, 9)])
+@pytest.mark.parametrize("receivable", [(), (Receivable(0, 5.0, 700.0, 4),)])
+def test_debt_is_only_covered(
+    kernel: Kernel, weight: float, lots: tuple[int, int], receivable: tuple[Receivable, ...]
+) -> None:
+    """With cash below zero, as a dividend owed leaves it, both hands let through the same buys."""
+    panel = panel_of({"A": flat_bars(*[100.0] * 5), "B": flat_bars(*[70.0] * 5)})
+    row = [weight, 0.2]
+    rows = TargetRows([[np.nan] * 2, row, row, [np.nan] * 2, row], panel.symbols, 5)
+    simulation = Simulation(panel, rules_of(allow_short=True, max_leverage=2.0))
+    state, _ = simulation.start(simulation.initial())
+    owing = replace(
+        state,
+        cash=-40.0,
+        lots=lots,
+        quantities=(float(lots[0]), float(lots[1])),
+        avg_costs=(90.0, 80.0),
+        receivables=receivable,
+    )
+    fast = advance_rows(simulation, owing, rows, 5, kernel)
+    slow = simulation.advance(owing, lambda obs: rows.targets(obs.step), 5)
     assert_same(fast[:2], slow[:2])
 
 
