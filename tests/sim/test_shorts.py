@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from engine.model import CorporateAction, Costs, Decision, Order, Target
+from engine.sim.simulation import Simulation
+from engine.sim.state import Receivable
 from tests.sim.builders import flat_bars, panel_of, play, records_of, rules_of
 
 A, B = "AAPL", "MSFT"
@@ -138,3 +142,28 @@ def test_split_of_a_short_rounds_toward_zero() -> None:
     assert state.lots == (-7,)
     assert result.cash_flows[0][4:] == (-0.5, -10.0, 0.0)
     assert result.equity.tolist() == [1000] * 4
+
+
+def test_debt_can_ruin_a_quiet_stretch() -> None:
+    """Holds are looked at row by row where a debt could outgrow what is held, batch or not (O5)."""
+    falling = flat_bars(*[60.0] * 20, *[40.0] * 20)
+    simulation = Simulation(panel_of({"A": falling}), rules_of(allow_short=True))
+    start, _ = simulation.start(simulation.initial())
+    debts: list[tuple[float, tuple[Receivable, ...]]] = [
+        (-50.0, ()),
+        (10.0, (Receivable(0, -1.0, -60.0, 39),)),
+    ]
+    for cash, claims in debts:
+        state = replace(
+            start,
+            cash=cash,
+            lots=(1,),
+            quantities=(1.0,),
+            avg_costs=(60.0,),
+            receivables=claims,
+        )
+        batch = simulation.advance(state, lambda _: None, 40)
+        while not state.done:
+            state, _ = simulation.step(state, Decision())
+        assert (batch.state.ended, batch.state.settled) == ("ruin", 21)
+        assert repr(batch.state) == repr(state)
