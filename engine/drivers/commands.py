@@ -13,6 +13,7 @@ from typing import Any
 
 from engine import codec
 from engine.errors import InvalidOption, RunNotActive, StepdeckError
+from engine.failpoints import failpoint
 from engine.model import RunRecord
 from engine.runs.clock import wall_text
 from engine.runs.lifecycle import TERMINAL
@@ -27,6 +28,7 @@ KINDS = ("cancel", "pause", "resume", "speed", "step", "decide")
 def answer_pending(service: RunService, reader: Reader) -> None:
     """Carry out and answer every command that waits for a run of this process."""
     for command in reader.pending_commands(service.instance.id):
+        failpoint("command.found")
         code = None
         result: dict[str, Any] = {}
         try:
@@ -34,6 +36,7 @@ def answer_pending(service: RunService, reader: Reader) -> None:
             result = {"status": record.status, "step_index": record.step_index}
         except StepdeckError as error:
             code, result = error.code, {"message": str(error)}
+        failpoint("command.carried")
         service.ledger.write(
             partial(
                 writes.answer_command,
@@ -43,6 +46,7 @@ def answer_pending(service: RunService, reader: Reader) -> None:
                 error_code=code,
             )
         )
+        failpoint("command.answered")
 
 
 def carry_out(service: RunService, run_id: str, kind: str, data: Mapping[str, Any]) -> RunRecord:
@@ -74,6 +78,7 @@ def ask(
     command_id = service.ledger.write(
         lambda conn: writes.request_command(conn, run_id, kind, data or {}, at, service.instance.id)
     )
+    failpoint("command.requested")
     until = service.clock.monotonic() + ANSWER_SECONDS
     with service.ledger.reader() as reader:
         while service.clock.monotonic() < until:

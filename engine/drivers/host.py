@@ -18,6 +18,7 @@ from engine.drivers import commands
 from engine.drivers.baselines import baselines_of
 from engine.drivers.strategy import decider
 from engine.errors import LeaseLost, LedgerError, StepdeckError
+from engine.failpoints import failpoint
 from engine.model import RunRequest
 from engine.runs.commit import BATCH_SECONDS, BATCH_STEPS
 from engine.runs.lifecycle import Status
@@ -238,11 +239,13 @@ class Host:
 
     def _start_baseline(self) -> None:
         run_id, request = self._baselines.popleft()
+        failpoint("baseline.before")
         try:
             session = self.service.create(request, baseline_of=run_id)
         except StepdeckError as error:
             log.warning("no baseline for run %s: %s", run_id, error)
             return
+        failpoint("baseline.after")
         lane = self._lanes.setdefault(session.run_id, _Lane(session, queued=True))
         self._queue.append(lane)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from engine import codec
 from engine.errors import LeaseLost
+from engine.failpoints import failpoint
 from engine.model import Decision
 from engine.runs.clock import Clock, wall_text
 from engine.runs.lifecycle import Trigger, sources, target
@@ -77,6 +78,7 @@ class Committer:
         columns: Mapping[str, Any] | None = None,
     ) -> None:
         """Commit what waits and change the status, in one transaction. Raises ``LeaseLost``."""
+        failpoint("move.before")
         append = self._take_batch(session)
         at = wall_text(self._clock)
 
@@ -97,6 +99,7 @@ class Committer:
 
         session.in_flight.append(self._ledger.submit(write))
         self.flush(session, wait=True)
+        failpoint("move.after")
         session.status = target(trigger)
 
     def _landed(self, session: Session, future: Future[bool]) -> None:
@@ -104,6 +107,7 @@ class Committer:
             raise LeaseLost(
                 f"run {session.run_id} is no longer this process's to write", field="run"
             )
+        failpoint("batch.landed")
 
     def _take_batch(self, session: Session) -> writes.Append | None:
         if not session.unwritten:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.errors import LedgerReadOnly
+from engine.failpoints import failpoint
 
 
 def lock_path(ledger: Path, instance: str) -> Path:
@@ -36,6 +37,7 @@ class Instance:
         """A new instance that holds its lock. Raises ``LedgerReadOnly`` if the folder refuses."""
         identity = str(uuid.uuid4())
         path = lock_path(ledger, identity)
+        failpoint("instance.before")
         try:
             file = path.open("w", encoding="utf-8")
         except OSError as error:
@@ -44,9 +46,12 @@ class Instance:
                 field="db",
                 remedy="name a ledger in a folder you may write to with --db",
             ) from error
+        failpoint("instance.made")
         fcntl.flock(file, fcntl.LOCK_EX)
+        failpoint("instance.locked")
         held = cls(ledger, file, identity)
         held.beat(0)
+        failpoint("instance.taken")
         return held
 
     def beat(self, sequence: int) -> None:
@@ -59,7 +64,9 @@ class Instance:
     def release(self) -> None:
         """Drop the lock and remove its file. A second call does nothing."""
         if not self._file.closed:
+            failpoint("instance.releasing")
             self._path.unlink(missing_ok=True)
+            failpoint("instance.unlinked")
             self._file.close()
 
 
@@ -87,4 +94,6 @@ def describe(ledger: Path, instance: str) -> dict[str, Any]:
 
 def discard(ledger: Path, instance: str) -> None:
     """Remove the lock file that a dead instance left."""
+    failpoint("discard.before")
     lock_path(ledger, instance).unlink(missing_ok=True)
+    failpoint("discard.after")

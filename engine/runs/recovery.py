@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.failpoints import failpoint
 from engine.runs.clock import Clock, wall_text
 from engine.runs.instance import Instance, discard, is_alive
 from engine.runs.lifecycle import ACTIVE, Status
@@ -19,6 +20,8 @@ def recover(ledger: Ledger, instance: Instance, clock: Clock) -> list[str]:
         active = [row for status in ACTIVE for row in reader.runs(status=status, all_runs=True)]
     owners = {row.owner_instance for row in active if row.owner_instance is not None}
     dead = {owner for owner in owners if not is_alive(ledger.path, owner)}
+    if dead:
+        failpoint("recover.found")
     taken = []
     for row in active:
         owner = row.owner_instance
@@ -46,6 +49,7 @@ def recover(ledger: Ledger, instance: Instance, clock: Clock) -> list[str]:
             )
 
         if ledger.write(interrupt):
+            failpoint("recover.taken")
             taken.append(run_id)
     for owner in dead:
         discard(ledger.path, owner)

@@ -8,10 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import TooManyActiveRuns
+from engine.errors import (
+    MarketDataInvalid,
+    MarketDataUnavailable,
+    StepdeckError,
+    TooManyActiveRuns,
+)
 from engine.model import Rules
 from engine.runs import config
-from engine.runs.lifecycle import Status, Trigger, sources, target
+from engine.runs.lifecycle import EndReason, Status, Trigger, sources, target
 from engine.runs.limits import Limits
 from engine.runs.requests import Prepared
 from engine.sim import costs
@@ -126,3 +131,12 @@ def move_row(
             columns=columns or {},
         )
     )
+
+
+def end_reason(error: StepdeckError) -> EndReason:
+    """Why a run that ``error`` ends has ended."""
+    if isinstance(error, MarketDataUnavailable):
+        return EndReason.MARKET_DATA_UNAVAILABLE
+    if isinstance(error, MarketDataInvalid):
+        return EndReason.MARKET_DATA_INVALID
+    return EndReason.STRATEGY_ERROR

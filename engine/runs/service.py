@@ -15,8 +15,6 @@ from engine import codec
 from engine.errors import (
     InvalidOption,
     LeaseLost,
-    MarketDataInvalid,
-    MarketDataUnavailable,
     RunNotActive,
     RunNotResumable,
     StepAlreadyFinalized,
@@ -24,6 +22,7 @@ from engine.errors import (
     StepNotActive,
     StrategyChanged,
 )
+from engine.failpoints import failpoint
 from engine.market import BarSource
 from engine.model import Decision, RunRecord, RunRequest
 from engine.runs import config, replay, rows
@@ -118,7 +117,9 @@ class RunService:
                 rows.refuse_past_caps(conn, self.limits, request.agent_id)
             return writes.insert_run(conn, columns)
 
+        failpoint("create.before")
         run_key = self.ledger.write(insert)
+        failpoint("create.after")
         session = Session(
             run_id,
             run_key,
@@ -230,6 +231,7 @@ class RunService:
         with self._moving(run_id) as (session, progress):
             if self._answered(session, step, progress.state.decided, decision, key):
                 return self.record(run_id)
+            failpoint("submit.before")
             state, result = progress.simulation.step(progress.state, decision)
             progress.take(state, result)
             self.committer.add(session, result, "manual", always=(step, decision), key=key)
@@ -237,6 +239,7 @@ class RunService:
                 self._complete(session)
             else:
                 self.flush(session, wait=True)
+        failpoint("submit.after")
         return self.record(run_id)
 
     def _answered(
@@ -367,7 +370,7 @@ class RunService:
             if session.log is not None:
                 self._close(session, Trigger.INTERRUPT, reason=error.code, error=error)
             else:
-                self._close(session, Trigger.FAIL, reason=_end_reason(error), error=error)
+                self._close(session, Trigger.FAIL, reason=rows.end_reason(error), error=error)
 
     def interrupt(self, session: Session, reason: str = "owner_left") -> None:
         """Leave the run where it is, for anybody to take up.
@@ -523,9 +526,11 @@ class RunService:
                 columns={"error_code": None, "error_message": None},
             )
 
+        failpoint("take_up.before")
         epoch = self.ledger.write(adopt)
         if epoch is None:
             raise RunNotResumable(f"run {run_id} was taken up by somebody else", field="run")
+        failpoint("take_up.after")
         request = prepared.request
         session = Session(
             run_id,
@@ -553,7 +558,9 @@ class RunService:
 
     def beat(self, sequence: int) -> None:
         """Say that this owner lives: in its lock file, and mirrored in the rows of its runs."""
+        failpoint("heartbeat.before")
         self.instance.beat(sequence)
+        failpoint("heartbeat.filed")
         at = wall_text(self.clock)
         live = [(session.run_id, session.epoch) for session in list(self.sessions.values())]
         if live:
@@ -563,6 +570,7 @@ class RunService:
                     for run_id, epoch in live
                 ]
             )
+        failpoint("heartbeat.after")
 
     def owner_alive(self, record: RunRecord) -> bool:
         """Whether the process that owns the run still lives."""
@@ -586,11 +594,3 @@ class RunService:
 
 def _wired(text: str) -> Decision:
     return codec.decode_decision(codec.loads(text))
-
-
-def _end_reason(error: StepdeckError) -> EndReason:
-    if isinstance(error, MarketDataUnavailable):
-        return EndReason.MARKET_DATA_UNAVAILABLE
-    if isinstance(error, MarketDataInvalid):
-        return EndReason.MARKET_DATA_INVALID
-    return EndReason.STRATEGY_ERROR

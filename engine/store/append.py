@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from engine import codec
 from engine.errors import LedgerRefused
+from engine.failpoints import failpoint
 from engine.model import CashFlow, Fill, OrderRecord
 from engine.stamps import stamp_texts
 from engine.store.values import encode_columns, quoted
@@ -90,8 +91,10 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
     settled = batch.first + len(batch.equity)
     if not _take_lease(conn, batch, settled):
         return False
+    failpoint("append.leased")
     run_id = batch.run_id
     _equity(conn, batch)
+    failpoint("append.equity")
     # A batch may touch an order several times: its row is what the last touch left.
     orders = {record.order_id: record for record in batch.orders}
     _rows(conn, _STEPS, [(run_id, *row, batch.epoch) for row in batch.steps])
@@ -115,6 +118,7 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
     conn.execute(_COMMIT, (run_id, settled - 1, batch.digest, batch.epoch))
     progress = codec.dumps({"from": batch.first, "to": settled})
     conn.execute(_PROGRESS, (run_id, batch.at, progress))
+    failpoint("append.written")
     return True
 
 

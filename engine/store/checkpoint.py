@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.failpoints import failpoint
 from engine.store.connection import connect, is_busy, set_busy_timeout
 from engine.store.locks import file_lock
 
@@ -76,6 +77,7 @@ class Checkpointer:
         if not size:
             return None
         self._due_at = max(size, CHECKPOINT_BYTES) + RETRY_BYTES
+        failpoint("checkpoint.before")
         with file_lock(lock_path(self._path), wait=False) as held:
             if not held:
                 return None
@@ -84,9 +86,11 @@ class Checkpointer:
                 set_busy_timeout(guard, 0)
                 guard.execute("BEGIN IMMEDIATE")
                 try:
+                    failpoint("checkpoint.locked")
                     _, in_wal, moved = self._conn.execute(
                         "PRAGMA wal_checkpoint(PASSIVE)"
                     ).fetchone()
+                    failpoint("checkpoint.moved")
                 finally:
                     guard.execute("ROLLBACK")
             except sqlite3.OperationalError as error:
@@ -95,5 +99,6 @@ class Checkpointer:
                 raise
             finally:
                 guard.close()
+        failpoint("checkpoint.after")
         self.last = Checkpoint(in_wal, moved)
         return self.last

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from engine.errors import LedgerError, LedgerMissing, LedgerWriteFailed
+from engine.failpoints import failpoint
 from engine.store import checkpoint
 from engine.store.checkpoint import Checkpointer
 from engine.store.connection import (
@@ -82,6 +83,7 @@ class Ledger:
         if create and not exists(file):
             _make(file, vfs)
         check_identity(file, vfs=vfs)
+        failpoint("open.before")
         ledger = cls(file, vfs=vfs, patience=patience)
         try:
             ledger._thread.submit(ledger._start).result()
@@ -99,7 +101,9 @@ class Ledger:
         """
         if threading.get_ident() == self._writer_ident:
             raise RuntimeError("a write inside a write would wait for itself")
-        return self.submit(fn).result()
+        result = self.submit(fn).result()
+        failpoint("acknowledge.after")
+        return result
 
     def submit(self, fn: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """The same without waiting. Writes land in the order of submission."""
@@ -170,10 +174,13 @@ class Ledger:
     def _transact(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         conn = self._conn
         try:
+            failpoint("begin.before")
             self._patiently("BEGIN IMMEDIATE")
             try:
+                failpoint("begin.after")
                 result = fn(conn)
                 assert conn.in_transaction, "a write ended its own transaction"
+                failpoint("commit.before")
                 self._patiently("COMMIT")
             except BaseException:
                 if conn.in_transaction:
@@ -181,10 +188,12 @@ class Ledger:
                 raise
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+        failpoint("commit.after")
         if self._checkpointer.due():
             # Queued, so that whoever waits for this write does not wait for the checkpoint.
             with contextlib.suppress(RuntimeError):  # the thread is being shut down: close does it
                 self._thread.submit(self._checkpoint)
+        failpoint("acknowledge.before")
         return result
 
     def _patiently(self, statement: str) -> None:
@@ -213,8 +222,10 @@ class Ledger:
                 self._checkpointer.run()
 
     def _finish(self) -> None:
+        failpoint("close.before")
         with contextlib.suppress(sqlite3.Error, OSError):
             self._checkpointer.run()
+        failpoint("close.after")
         self._conn.close()
 
 
@@ -250,6 +261,7 @@ def _make(path: Path, vfs: str | None) -> None:
             if path.exists():
                 return
             _remove(draft)
+            failpoint("make.locked")
             try:
                 conn = connect(draft, "rwc", vfs=vfs)
                 try:
@@ -257,7 +269,9 @@ def _make(path: Path, vfs: str | None) -> None:
                     migrate(conn)
                 finally:
                     conn.close()
+                failpoint("make.drafted")
                 _name(draft, path)
+                failpoint("make.named")
             finally:
                 _remove(draft)
     except sqlite3.Error as error:
@@ -281,6 +295,7 @@ def _name(draft: Path, path: Path) -> None:
     except OSError:
         # A file system without hard links; the lock keeps our own kind away in the meantime.
         draft.rename(path)
+    failpoint("make.linked")
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

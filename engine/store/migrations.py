@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from engine.failpoints import failpoint
 from engine.store.schema import APPLICATION_ID, VERSION_1
 
 if TYPE_CHECKING:
@@ -45,16 +46,21 @@ def migrate(conn: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIO
     # Imported here: it brings pandas along, which a start on an up-to-date ledger does not need.
     from sqlite_utils import Database
 
+    failpoint("migrate.before")
     conn.execute("BEGIN IMMEDIATE")
     try:
+        failpoint("migrate.begun")
         version = schema_version(conn)
         db = Database(conn, execute_plugins=False)
         for migration in migrations[version:]:
             migration(db)
+            failpoint("migrate.version")
         conn.execute(f"PRAGMA user_version = {len(migrations)}")
+        failpoint("migrate.written")
         conn.execute("COMMIT")
     except BaseException:
         if conn.in_transaction:
             conn.execute("ROLLBACK")
         raise
+    failpoint("migrate.after")
     return version < len(migrations)

@@ -12,6 +12,7 @@ from typing import Any
 
 from engine import codec
 from engine.errors import RunNotFound
+from engine.failpoints import failpoint
 from engine.store.append import Append, StepRow, append
 from engine.store.records import Command
 from engine.store.schema import ACTIVE
@@ -129,8 +130,11 @@ def transition(
     if to in _CUT_SHORT:
         conn.execute(_END_ORDERS, (run_id, run_id))
     if ends:
+        failpoint("end.unsealed")
         end_row(conn, run_id, str(to))
+        failpoint("end.sealed")
     _status_event(conn, run_id, before, str(to), reason, at)
+    failpoint("transition.written")
     return True
 
 
@@ -161,6 +165,7 @@ def adopt(
         "lease_epoch": old_epoch + 1,
         "updated_at": at,
     }
+    failpoint("adopt.before")
     changed = conn.execute(
         f"UPDATE runs SET {_settings(values)} WHERE run_id = ? AND status = ? "
         "AND owner_instance IS ? AND lease_epoch = ?",
@@ -170,6 +175,7 @@ def adopt(
         return None
     if before != str(to):
         _status_event(conn, run_id, before, str(to), reason, at)
+    failpoint("adopt.written")
     return old_epoch + 1
 
 
