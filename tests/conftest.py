@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,34 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(home))
     monkeypatch.setenv("STEPDECK_DB", str(tmp_path / "runs.db"))
     monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+COUNTS = "counts"
+
+
+@pytest.fixture
+def record_counts(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes a line that says what a suite did and how often; all are printed after the tests."""
+    return lambda line: record_property(COUNTS, line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was counted; keep it in the file that ``STEPDECK_COUNTS`` names, if it does."""
+    counted = [
+        {"test": report.nodeid, "seconds": report.duration, "line": line, "passed": report.passed}
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, line in report.user_properties
+        if name == COUNTS
+    ]
+    if counted:
+        terminalreporter.section("counts")
+    for entry in counted:
+        terminalreporter.line(f"{entry['line']} [{entry['seconds']:.1f} s]")
+    file = os.environ.get("STEPDECK_COUNTS")
+    if file:
+        Path(file).write_text(json.dumps(counted), "utf-8")
 
 
 @pytest.fixture
