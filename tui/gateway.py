@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from engine.drivers.audit import Audit as Audit
     from engine.drivers.audit import Finding as Finding
     from engine.drivers.host import Host
+    from engine.runs.past import Moment as Moment
+    from engine.runs.past import Past as Past
     from engine.runs.service import RunService
     from engine.runs.verification import Verification as Verification
     from engine.sim.panel import Panel
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 Owner = Literal["here", "elsewhere", "gone", "none"]
 Leave = Literal["interrupt", "cancel", "wait"]
 POLL_SECONDS = 0.02
+PASTS_KEPT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ class RunDetail:
 
     ``stamps`` (microseconds), ``equity`` and ``cash`` have one entry a settled grid point.
     ``baseline`` is that of the run's buy-and-hold twin, once it is there. ``next_decision`` is
-    the step whose decision is due, None where nothing is.
+    the step whose decision is due, None where nothing is. ``moment`` is set in a detail that was
+    cut to one: see ``Gateway.detail_at``.
     """
 
     record: RunRecord
@@ -94,6 +98,7 @@ class RunDetail:
     decisions: tuple[StepRecord, ...]
     positions: tuple[Position, ...]
     cash_flows: tuple[CashFlow, ...]
+    moment: Moment | None = None
 
 
 class Gateway:
@@ -113,6 +118,8 @@ class Gateway:
         self._local = threading.local()
         self._readers: list[Reader] = []
         self._panels: dict[str, Panel] = {}
+        self._pasts: dict[str, Past] = {}
+        self._looking = threading.Lock()
         self._closed = False
 
     @classmethod
@@ -327,6 +334,40 @@ class Gateway:
             panel = panel_of(market.resolve(request).load())
             self._panels = {run_id: panel}
         return panel
+
+    def past(self, run_id: str) -> Past:
+        """The run's past up to what the ledger holds of it now, replayed from its bars.
+
+        May read bars and replay the whole run: not for the screen's thread. Asked again, it is
+        brought up to date, which costs what is new; after a rewind it is another one. Raises
+        ``MarketDataError``, ``InputError``, ``BarsChanged`` where the bars are gone or others, and
+        ``LedgerCorrupt`` where the replay does not come to the ledger's rows.
+        """
+        from engine.runs.past import catch_up, open_past
+
+        reader = self.reader()
+        with self._looking:
+            past = self._pasts.pop(run_id, None)
+            if past is None or not catch_up(past, reader):
+                past = open_past(reader, run_id, self.bars(run_id))
+            self._pasts[run_id] = past
+            while len(self._pasts) > PASTS_KEPT:
+                del self._pasts[next(iter(self._pasts))]
+        return past
+
+    def detail_at(self, detail: RunDetail, past: Past | None, settled: int) -> RunDetail:
+        """``detail`` cut to when ``settled`` grid points were settled: the same shape, as of then.
+
+        No row, array or figure of it is of a later bar; figures of a whole run are absent, and
+        nothing is due (``next_decision`` None). The decisions are those that had been made; the one
+        of the moment itself, and what it saw, are in ``moment``. Without a past (None: its bars
+        are gone) there are no positions and no moment, and the rest is what the ledger's rows say.
+        At ``record.step_index`` it is ``detail`` itself, with its moment. Raises ``StepNotActive``
+        for a moment that the run, or the past, has not come to.
+        """
+        from tui.moments import detail_at
+
+        return detail_at(detail, past, settled)
 
     def verify(self, run_id: str) -> Verification:
         """Check the run's hashes, digest chain and rows against a replay of its decisions.

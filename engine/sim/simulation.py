@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.codec import as_decision
 from engine.errors import StepNotActive, StrategyFault
-from engine.model import HOLD, Decision, Rules, Target
+from engine.model import HOLD, Decision, OrderRecord, Rules, Target
 from engine.sim.broker import Broker, Log, cancel_tagged, close_all
 from engine.sim.fills import FillModel
 from engine.sim.intake import plain, take_in
@@ -143,6 +143,10 @@ class Simulation:
             NO_ROWS,
             orders=tuple((state.settled, ticket.record(self._grid)) for ticket in tickets),
         )
+
+    def open_records(self, state: State) -> tuple[OrderRecord, ...]:
+        """The records of the orders that are alive in ``state``, in order of submission."""
+        return tuple(Ticket.thaw(order).record(self._grid) for order in state.orders)
 
     def plain_until(self, state: State, stop: int) -> int:
         """The first decision, of the present one to ``stop``, that has more to it than the market.
