@@ -28,6 +28,7 @@
     │   ├── RunNotActive, RunNotResumable
     │   ├── TooManyActiveRuns         a cap; the count, the limit and what frees a slot
     │   ├── StepNotActive, StepAlreadyFinalized
+    │   ├── DecisionDeadlineExceeded  the step was held before its decision came
     │   ├── BarsChanged, StrategyChanged
     │   └── LeaseLost                 another process owns the run now: stop, write nothing
     └── LedgerError
@@ -201,6 +202,10 @@ class StepNotActive(RunError):
 
 class StepAlreadyFinalized(RunError):
     code = "step_already_finalized"
+
+
+class DecisionDeadlineExceeded(RunError):
+    code = "decision_deadline_exceeded"
 
 
 class BarsChanged(RunError):

@@ -112,6 +112,12 @@ def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
 
     Raises ``InvalidOption``, ``InvalidParameter`` or ``NotAvailable``, ``field`` being the option.
     """
+    if strategy == "agent":
+        raise NotAvailable(
+            "a run whose decisions come from an agent is made by `stepdeck serve`, which is not in"
+            " this version yet",
+            field="strategy",
+        )
     given = _Given(values)
     calendar = given.choice("calendar", "XNYS")
     return RunRequest(

@@ -152,6 +152,13 @@ TABLE: Final[tuple[Setting, ...]] = (
         _positive_seconds,
         "how long an agent may take over a decision",
     ),
+    Setting(
+        "abandon_after_timeouts",
+        "STEPDECK_ABANDON_AFTER_TIMEOUTS",
+        10,
+        _count,
+        "decisions missed in a row after which an agent's run is cancelled; 0: never",
+    ),
     Setting("costs", None, "us-equity", _costs, "the cost profile of runs that name none"),
     Setting("currency", None, "$", _text, "the sign shown before money"),
     Setting("theme", None, None, _text, "the app's theme; its command palette lists them"),

@@ -252,7 +252,7 @@ class Host:
     # -- the watcher ----------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Commands from other processes, the heartbeat, stuck threads, and the reaper's pass."""
+        """Commands from other processes, deadlines, the heartbeat, stuck threads, the reaper."""
         service = self.service
         clock = service.clock
         now = clock.monotonic()
@@ -261,6 +261,7 @@ class Host:
             seen = -1
             while not self._stop_watching.wait(WATCH_SECONDS):
                 now = clock.monotonic()
+                service.expire_deadlines()
                 try:
                     version = reader.data_version()
                     if version != seen:

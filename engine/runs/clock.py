@@ -31,4 +31,9 @@ class SystemClock:
 
 def wall_text(clock: Clock) -> str:
     """Now, as ISO 8601 text in UTC with milliseconds: ``2026-03-02T14:30:00.125Z``."""
-    return clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return time_text(clock.now())
+
+
+def time_text(moment: datetime) -> str:
+    """An aware time in UTC in the form of ``wall_text``."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

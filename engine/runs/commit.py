@@ -45,11 +45,12 @@ class Committer:
         *,
         always: tuple[int, Decision] | None = None,
         key: str | None = None,
+        deadline_at: str | None = None,
     ) -> None:
         """Let ``result`` wait for the next batch. ``always`` records a hold that somebody chose."""
         if not session.unwritten:
             session.unwritten_since = self._clock.monotonic()
-        rows = _step_rows(session, result, source, always, key, wall_text(self._clock))
+        rows = _step_rows(session, result, source, always, key, deadline_at, wall_text(self._clock))
         session.unwritten.append((result, rows))
 
     def due(self, session: Session) -> bool:
@@ -102,6 +103,24 @@ class Committer:
         failpoint("move.after")
         session.status = target(trigger)
 
+    def update(self, session: Session, columns: Mapping[str, Any]) -> None:
+        """Commit what waits, then set ``columns`` of the run's row. Raises ``LeaseLost``."""
+        self.flush(session, wait=False)
+        at = wall_text(self._clock)
+        session.in_flight.append(
+            self._ledger.submit(
+                lambda conn: writes.update_run(
+                    conn,
+                    session.run_id,
+                    owner=self._owner,
+                    epoch=session.epoch,
+                    at=at,
+                    columns=columns,
+                )
+            )
+        )
+        self.flush(session, wait=True)
+
     def _landed(self, session: Session, future: Future[bool]) -> None:
         if not future.result():
             raise LeaseLost(
@@ -117,6 +136,11 @@ class Committer:
         result = join([result for result, _ in session.unwritten])
         rows = [row for _, rows in session.unwritten for row in rows]
         session.unwritten.clear()
+        events = tuple(session.events)
+        session.events.clear()
+        columns = progress.running_columns()
+        if session.timeout_holds:
+            columns["timeout_holds"] = session.timeout_holds
         panel = progress.simulation.panel
         last = result.first + len(result.equity)
         return writes.Append(
@@ -135,7 +159,8 @@ class Committer:
             holdings=progress.holdings(),
             digest=progress.digest,
             at=wall_text(self._clock),
-            columns=progress.running_columns(),
+            columns=columns,
+            events=events,
         )
 
 
@@ -145,6 +170,7 @@ def _step_rows(
     source: str,
     always: tuple[int, Decision] | None,
     key: str | None,
+    deadline_at: str | None,
     at: str,
 ) -> list[writes.StepRow]:
     """Rows of ``steps``: one for every decision that asked for something or that somebody made."""
@@ -162,11 +188,12 @@ def _step_rows(
             step_index=step,
             step_id=f"{session.run_id}.{session.rewind_count}.{step}",
             ts=text,
-            status="completed",
+            status="timed_out" if source == "timeout_hold" else "completed",
             decision_source=source,
             idempotency_key=key,
             decision=codec.decision_text(decision),
             result=_result_text(placed.get(step, ())),
+            deadline_at=deadline_at,
             decided_at=at,
         )
         for (step, decision), text in zip(decisions, texts, strict=True)

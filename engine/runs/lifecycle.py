@@ -55,6 +55,7 @@ class EndReason(StrEnum):
     STRATEGY_ERROR = "strategy_error"
     MARKET_DATA_UNAVAILABLE = "market_data_unavailable"
     MARKET_DATA_INVALID = "market_data_invalid"
+    AGENT_ABANDONED = "agent_abandoned"
 
 
 TERMINAL: Final = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})

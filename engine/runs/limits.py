@@ -15,3 +15,4 @@ class Limits:
     heartbeat_stale_seconds: float = 300.0
     recover_on_start: bool = True
     decision_timeout_seconds: float = 60.0
+    abandon_after_timeouts: int = 10

@@ -11,21 +11,16 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from engine import codec
 from engine.errors import (
     InvalidOption,
     LeaseLost,
     RunNotActive,
-    RunNotResumable,
-    StepAlreadyFinalized,
     StepdeckError,
-    StepNotActive,
-    StrategyChanged,
 )
 from engine.failpoints import failpoint
 from engine.market import BarSource
 from engine.model import Decision, RunRecord, RunRequest
-from engine.runs import config, replay, rows
+from engine.runs import adoption, answers, deadlines, replay, rows
 from engine.runs.clock import Clock, SystemClock, wall_text
 from engine.runs.commit import Committer
 from engine.runs.instance import Instance, is_alive
@@ -37,13 +32,11 @@ from engine.runs.lifecycle import (
     Status,
     Trigger,
     after,
-    sources,
     target,
 )
 from engine.runs.limits import Limits
 from engine.runs.output import RunOutput, captured, log_path
 from engine.runs.panels import panel_of
-from engine.runs.recovery import recover
 from engine.runs.requests import prepare
 from engine.runs.session import Progress, Session
 from engine.sim.observation import Observation
@@ -193,6 +186,7 @@ class RunService:
                 progress.take(state, result)
                 self.committer.add(session, result, session.prepared.driver)
                 self.flush(session, wait=True)
+            self._keep_deadline(session)
         self.ready(session)
 
     # -- moving it ------------------------------------------------------------------------------
@@ -215,7 +209,7 @@ class RunService:
         if advanced.fault is not None:
             self.fail(session, advanced.fault)
         elif progress.state.done:
-            self._complete(session)
+            self.complete(session)
         elif self.committer.due(session):
             self.flush(session, wait=False)
         return made
@@ -223,45 +217,67 @@ class RunService:
     def submit(
         self, run_id: str, step: int, decision: Decision, *, key: str | None = None
     ) -> RunRecord:
-        """Make the decision that is due at ``step`` by hand; durable when this returns.
+        """Make the decision that is due at ``step``: a person's, or the agent's whose run it is.
 
-        Raises ``StepAlreadyFinalized`` or ``StepNotActive`` for another step than the one that is
-        due, ``RunNotActive`` for a run that does not move in this process.
+        It is durable when this returns. A repeat with its ``key`` changes nothing, also after the
+        run has ended. Raises ``StepAlreadyFinalized`` or ``StepNotActive`` for another step than
+        the one that is due, ``DecisionDeadlineExceeded`` for one that was held meanwhile,
+        ``RunNotActive`` for a run that does not move in this process, and for an agent's decision
+        while its run is paused.
         """
-        with self._moving(run_id) as (session, progress):
-            if self._answered(session, step, progress.state.decided, decision, key):
-                return self.record(run_id)
-            failpoint("submit.before")
-            state, result = progress.simulation.step(progress.state, decision)
-            progress.take(state, result)
-            self.committer.add(session, result, "manual", always=(step, decision), key=key)
-            if state.done:
-                self._complete(session)
-            else:
-                self.flush(session, wait=True)
-        failpoint("submit.after")
+        session = self.sessions.get(run_id)
+        if session is not None:
+            deadlines.expire(self, session)
+        try:
+            with self._moving(run_id) as (session, progress):
+                due = progress.state.decided
+                if step > due:
+                    raise answers.not_open_yet(step, due)
+                if step < due:
+                    self.flush(session, wait=True)
+                if (step < due or key is not None) and self._is_repeat(run_id, step, decision, key):
+                    return self.record(run_id)
+                self._decide(session, progress, decision, key)
+        except RunNotActive:
+            if not self._is_repeat(run_id, step, decision, key):
+                raise
         return self.record(run_id)
 
-    def _answered(
-        self, session: Session, step: int, due: int, decision: Decision, key: str | None
-    ) -> bool:
-        """Whether this very decision is in the ledger already, so that a repeat changes nothing."""
-        if step == due:
-            return False
-        if step > due:
-            raise StepNotActive(
-                f"step {step} is not open yet", field="step", remedy=f"step {due} is due"
-            )
+    def _is_repeat(self, run_id: str, step: int, decision: Decision, key: str | None) -> bool:
         with self.ledger.reader() as reader:
-            stored = reader.step(session.run_id, step)
-        said = stored.decision if stored is not None else "{}"
-        same_key = stored is not None and key is not None and stored.idempotency_key == key
-        # Both through the wire form: a quantity of 1 is stored as 1.0.
-        if same_key and _wired(said) == _wired(codec.decision_text(decision)):
-            return True
-        raise StepAlreadyFinalized(
-            f"step {step} was decided already: {said}", field="step", remedy=f"step {due} is due"
+            return answers.is_repeat(reader, reader.run(run_id), step, decision, key)
+
+    def _decide(
+        self, session: Session, progress: Progress, decision: Decision, key: str | None
+    ) -> None:
+        if session.agent_decides and session.status is Status.PAUSED:
+            raise RunNotActive(
+                f"run {session.run_id} is paused", field="run", remedy="resume it first"
+            )
+        step = progress.state.decided
+        source = "agent" if session.agent_decides else "manual"
+        failpoint("submit.before")
+        state, result = progress.simulation.step(progress.state, decision)
+        progress.take(state, result)
+        at = session.deadline.at if session.deadline is not None else None
+        self.committer.add(
+            session, result, source, always=(step, decision), key=key, deadline_at=at
         )
+        session.events.append(("decision", {"step": step, "source": source}))
+        session.timeouts_in_row = 0
+        if state.done:
+            self.complete(session)
+        else:
+            self.flush(session, wait=True)
+        failpoint("submit.after")
+        self._keep_deadline(session)
+
+    def _keep_deadline(self, session: Session) -> None:
+        deadlines.keep(session, self.clock, self.limits.decision_timeout_seconds)
+
+    def expire_deadlines(self) -> int:
+        """Hold every step whose agent is late; how many there were. The host's timer calls this."""
+        return deadlines.expire_all(self)
 
     def step(self, run_id: str, count: int = 1) -> RunRecord:
         """Make ``count`` decisions now and commit them: a strategy decides, a person's run holds.
@@ -273,6 +289,8 @@ class RunService:
                 f"cannot step {count} steps", field="count", remedy="give 1 or more"
             )
         with self._moving(run_id) as (session, progress):
+            if session.agent_decides:
+                raise RunNotActive(f"the decisions of run {run_id} are its agent's", field="run")
             if session.decide is None:
                 for _ in range(count):
                     if session.closed.is_set():
@@ -296,6 +314,7 @@ class RunService:
         with self._moving(run_id) as (session, _):
             if session.status is Status.RUNNING:
                 self._move(session, Trigger.PAUSE)
+                self._keep_deadline(session)
         return self.record(run_id)
 
     def resume(self, run_id: str) -> RunRecord:
@@ -303,6 +322,7 @@ class RunService:
         with self._moving(run_id) as (session, _):
             if session.status is Status.PAUSED:
                 self._move(session, Trigger.RESUME)
+                self._keep_deadline(session)
         self.ready(session)
         return self.record(run_id)
 
@@ -314,6 +334,8 @@ class RunService:
             )
         with self._moving(run_id) as (session, _):
             session.speed = speed
+            session.metadata["speed"] = speed
+            self.update(session, {"metadata": session.metadata})
         self.ready(session)
         return self.record(run_id)
 
@@ -332,7 +354,7 @@ class RunService:
                 elif held:
                     # A lost lease is no error here: the record says whose the run is now.
                     with contextlib.suppress(LeaseLost):
-                        self._close(session, Trigger.CANCEL, reason=EndReason.CANCELLED_BY_USER)
+                        self.close(session, Trigger.CANCEL, reason=EndReason.CANCELLED_BY_USER)
                 else:
                     self._cancel_row(run_id, self.instance.id, session.epoch)
                     self.drop(session)
@@ -368,9 +390,9 @@ class RunService:
             if session.closed.is_set():
                 return
             if session.log is not None:
-                self._close(session, Trigger.INTERRUPT, reason=error.code, error=error)
+                self.close(session, Trigger.INTERRUPT, reason=error.code, error=error)
             else:
-                self._close(session, Trigger.FAIL, reason=rows.end_reason(error), error=error)
+                self.close(session, Trigger.FAIL, reason=rows.end_reason(error), error=error)
 
     def interrupt(self, session: Session, reason: str = "owner_left") -> None:
         """Leave the run where it is, for anybody to take up.
@@ -382,7 +404,7 @@ class RunService:
                 return
             if held:
                 with contextlib.suppress(LeaseLost):
-                    self._close(session, Trigger.INTERRUPT, reason=reason)
+                    self.close(session, Trigger.INTERRUPT, reason=reason)
             else:
                 self._interrupt_row(session, reason)
                 self.drop(session)
@@ -423,12 +445,12 @@ class RunService:
             at=wall_text(self.clock),
         )
 
-    def _complete(self, session: Session) -> None:
+    def complete(self, session: Session) -> None:
         ended = session.progress.state.ended if session.progress is not None else None
-        self._close(session, Trigger.COMPLETE, reason=ended or EndReason.END_OF_DATA)
+        self.close(session, Trigger.COMPLETE, reason=ended or EndReason.END_OF_DATA)
         self.completed(session)
 
-    def _close(
+    def close(
         self,
         session: Session,
         trigger: Trigger,
@@ -467,6 +489,11 @@ class RunService:
         with self._leased(session):
             self.committer.move(session, trigger, reason=reason, columns=columns)
 
+    def update(self, session: Session, columns: Mapping[str, Any]) -> None:
+        """Set columns of the session's row. Raises ``LeaseLost``."""
+        with self._leased(session):
+            self.committer.update(session, columns)
+
     def flush(self, session: Session, *, wait: bool = False) -> None:
         """Commit what the session has computed. Raises ``LeaseLost``."""
         with self._leased(session):
@@ -483,71 +510,16 @@ class RunService:
 
     # -- taking one up --------------------------------------------------------------------------
 
-    def take_up(self, run_id: str, *, play: bool | None = None) -> Session:
+    def take_up(self, run_id: str, *, play: bool | None = None, force: bool = False) -> Session:
         """Adopt an interrupted run; its host loads, replays and goes on with it.
 
-        It comes back as it was, paused or running, unless ``play`` says otherwise. Raises
+        It comes back as it was, paused or running, unless ``play`` says otherwise. ``force`` takes
+        it from an owner that lives, which then writes nothing more. Raises
         ``RunNotResumable`` for a run that is not interrupted, ``StrategyChanged`` or an
         ``InputError`` for one whose strategy or source is not what it was, ``TooManyActiveRuns``
         at a cap; the run is then left as it was.
         """
-        record = self.record(run_id)
-        if record.status in ACTIVE and not self.owner_alive(record):
-            recover(self.ledger, self.instance, self.clock)
-            record = self.record(run_id)
-        if record.status != Status.INTERRUPTED:
-            raise RunNotResumable(f"run {run_id} is {record.status}, not interrupted", field="run")
-        prepared = prepare(config.decode_request(record.config))
-        if prepared.loaded.source_hash != record.strategy_hash:
-            raise StrategyChanged(
-                f"the source of {record.strategy} is not what the run began with",
-                field="strategy",
-                remedy=f"put back the file with hash {(record.strategy_hash or '')[:12]}, or start "
-                "a new run",
-            )
-        with self.ledger.reader() as reader:
-            log = replay.read_log(reader, record)
-            was_paused = reader.status_before(run_id) == Status.PAUSED
-            run_key = reader.run_key(run_id)
-
-        def adopt(conn: writes.Connection) -> int | None:
-            if record.baseline_of is None:
-                rows.refuse_past_caps(conn, self.limits, record.agent_id)
-            return writes.adopt(
-                conn,
-                run_id,
-                new_owner=self.instance.id,
-                old_owner=record.owner_instance,
-                old_epoch=record.lease_epoch,
-                sources=sources(Trigger.ADOPT),
-                to=target(Trigger.ADOPT),
-                reason="resumed",
-                at=wall_text(self.clock),
-                columns={"error_code": None, "error_message": None},
-            )
-
-        failpoint("take_up.before")
-        epoch = self.ledger.write(adopt)
-        if epoch is None:
-            raise RunNotResumable(f"run {run_id} was taken up by somebody else", field="run")
-        failpoint("take_up.after")
-        request = prepared.request
-        session = Session(
-            run_id,
-            run_key,
-            epoch,
-            prepared,
-            RunOutput(log_path(self.ledger.path, run_id)),
-            dict(record.metadata),
-            Status.LOADING,
-            baseline_of=record.baseline_of,
-            log=log,
-            start_paused=(was_paused or request.paused) if play is None else not play,
-            speed=request.speed,
-            rewind_count=record.rewind_count,
-        )
-        self.sessions[run_id] = session
-        return session
+        return adoption.take_up(self, run_id, play=play, force=force)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -590,7 +562,3 @@ class RunService:
             if session.closed.is_set() or session.status not in MOVING or not session.progress:
                 raise RunNotActive(f"run {run_id} is {self.record(run_id).status}", field="run")
             yield session, session.progress
-
-
-def _wired(text: str) -> Decision:
-    return codec.decode_decision(codec.loads(text))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from engine.sim.records import joined_fills
 from engine.sim.simulation import Simulation
 from engine.sim.state import Advance, State, StepResult
 from engine.store.writes import StepRow
+
+if TYPE_CHECKING:
+    from engine.runs.deadlines import Deadline
 
 # The figures that are columns of ``runs`` as well as keys of its ``metrics``.
 FIGURE_COLUMNS = (
@@ -61,6 +64,16 @@ class Log:
     settled: int
     digest: str | None
     bars_hash: str | None
+
+    @property
+    def timeouts_at_end(self) -> int:
+        """How many of the last decisions, in a row, were held because their deadline passed."""
+        count = 0
+        for step in sorted(self.decisions, reverse=True):
+            if self.decisions[step][1] != "timeout_hold":
+                break
+            count += 1
+        return count
 
 
 class Progress:
@@ -167,7 +180,11 @@ class Session:
     progress: Progress | None = None
     decide: Decider | None = None
     rewind_count: int = 0
+    deadline: Deadline | None = None
+    timeout_holds: int = 0
+    timeouts_in_row: int = 0
     unwritten: list[tuple[StepResult, list[StepRow]]] = field(default_factory=list)
+    events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     unwritten_since: float = 0.0
     in_flight: deque[Future[bool]] = field(default_factory=deque)
     error: StepdeckError | None = None
@@ -184,6 +201,11 @@ class Session:
     @property
     def request(self) -> RunRequest:
         return self.prepared.request
+
+    @property
+    def agent_decides(self) -> bool:
+        """Whether an agent is asked for the run's decisions, each within its deadline."""
+        return self.prepared.driver == "agent"
 
     @property
     def simulation(self) -> Simulation:

@@ -57,7 +57,8 @@ class Append:
     are records in the order they were touched, the last of an id being current; ``holdings`` rows
     of (symbol, quantity, average cost, last price), None where the batch leaves them alone.
     ``digest`` closes the batch. ``columns`` are columns of ``runs`` to set with it; ``step_index``
-    is set from the rows, ``updated_at`` from ``at``. The lease is ``owner``, ``epoch`` and a status
+    is set from the rows, ``updated_at`` from ``at``. ``events`` are kinds with their data, for the
+    change feed. The lease is ``owner``, ``epoch`` and a status
     in ``sources``.
     """
 
@@ -77,6 +78,7 @@ class Append:
     steps: Sequence[StepRow] = ()
     holdings: Sequence[tuple[str, float, float, float]] | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
+    events: Sequence[tuple[str, Mapping[str, Any]]] = ()
     sources: Collection[str] = MOVING
 
 
@@ -117,7 +119,9 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
         _rows(conn, _HOLDINGS, [(run_id, *row) for row in batch.holdings])
     conn.execute(_COMMIT, (run_id, settled - 1, batch.digest, batch.epoch))
     progress = codec.dumps({"from": batch.first, "to": settled})
-    conn.execute(_PROGRESS, (run_id, batch.at, progress))
+    conn.execute(_EVENT, (run_id, batch.at, "progress", progress))
+    for kind, data in batch.events:
+        conn.execute(_EVENT, (run_id, batch.at, kind, codec.dumps(dict(data))))
     failpoint("append.written")
     return True
 
@@ -256,5 +260,5 @@ _COMMIT = (
     "ON CONFLICT (run_id, last_step) DO UPDATE "
     "SET digest = excluded.digest, lease_epoch = excluded.lease_epoch"
 )
-_PROGRESS = "INSERT INTO events (run_id, at, kind, data) VALUES (?, ?, 'progress', ?)"
+_EVENT = "INSERT INTO events (run_id, at, kind, data) VALUES (?, ?, ?, ?)"
 _EQUITY = _table("equity_points", ("step_index", "ts", "equity", "cash"), key="run_key")

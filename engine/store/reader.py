@@ -205,11 +205,11 @@ class Reader:
             raise RunNotFound(f"there is no run {text}: the ledger has fewer", field="run")
         return str(rows[0][0])
 
-    def status_before(self, run_id: str) -> str | None:
-        """The status that the run's last change of status left; None for a run just made."""
+    def moved_as(self, run_id: str) -> str | None:
+        """``running`` or ``paused``, whichever the run was last; None for one that never moved."""
         rows = self._all(
-            "SELECT json_extract(data, '$.from') FROM events WHERE run_id = ? AND kind = 'status' "
-            "ORDER BY seq DESC LIMIT 1",
+            "SELECT json_extract(data, '$.to') AS status FROM events WHERE run_id = ? "
+            "AND kind = 'status' AND status IN ('running', 'paused') ORDER BY seq DESC LIMIT 1",
             (run_id,),
         )
         return rows[0][0] if rows else None

@@ -36,6 +36,7 @@ __all__ = [
     "request_cancel",
     "request_command",
     "transition",
+    "update_run",
 ]
 
 Connection = sqlite3.Connection
@@ -177,6 +178,25 @@ def adopt(
         _status_event(conn, run_id, before, str(to), reason, at)
     failpoint("adopt.written")
     return old_epoch + 1
+
+
+def update_run(
+    conn: Connection,
+    run_id: str,
+    *,
+    owner: str,
+    epoch: int,
+    at: str,
+    columns: Mapping[str, Any],
+) -> bool:
+    """Set columns of an active run that change nothing of its state; False if the lease is lost."""
+    values = {**encode_columns(columns), "updated_at": at}
+    changed = conn.execute(
+        f"UPDATE runs SET {_settings(values)} WHERE run_id = ? AND owner_instance = ? "
+        f"AND lease_epoch = ? AND status IN {ACTIVE}",
+        (*values.values(), run_id, owner, epoch),
+    ).rowcount
+    return changed > 0
 
 
 def heartbeat(conn: Connection, run_id: str, owner: str, epoch: int, seq: int, at: str) -> bool:

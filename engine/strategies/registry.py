@@ -1,6 +1,6 @@
 """Which strategies there are, and how to get one.
 
-A strategy is named by a *spec*: a built-in's name, ``manual``, ``tape:FILE.jsonl`` or
+A strategy is named by a *spec*: a built-in's name, ``manual``, ``agent``, ``tape:FILE.jsonl`` or
 ``FILE.py:Class``.
 """
 
@@ -23,6 +23,8 @@ from engine.strategies.tape import Tape, read_tape
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+AGENT = "agent"
+AGENT_SUMMARY = "A program outside decides, step by step, each within its deadline."
 MANUAL_SUMMARY = "Nobody decides but you: step by step, with an order ticket."
 TAPE_PREFIX = "tape:"
 BASELINE_INDEX = "index"
@@ -32,8 +34,8 @@ BASELINE_INDEX = "index"
 class StrategyInfo:
     """What is known of a strategy without running it.
 
-    ``name`` is the spec it was asked for by, ``driver`` who decides (strategy, manual or tape),
-    ``path`` the user's own file, if it is one.
+    ``name`` is the spec it was asked for by, ``driver`` who decides (strategy, manual, tape or
+    agent), ``path`` the user's own file, if it is one.
     """
 
     name: str
@@ -90,6 +92,8 @@ def load(spec: str) -> LoadedStrategy:
     """
     if spec == "manual":
         return LoadedStrategy(StrategyInfo("manual", MANUAL_SUMMARY, driver="manual"))
+    if spec == AGENT:
+        return LoadedStrategy(StrategyInfo(AGENT, AGENT_SUMMARY, driver="agent"))
     if spec.startswith(TAPE_PREFIX):
         path = Path(spec.removeprefix(TAPE_PREFIX)).expanduser()
         tape = read_tape(path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from engine.drivers.host import Host
 from engine.model import RunRecord, RunRequest
+from engine.runs.clock import SystemClock
 from engine.runs.instance import Instance
 from engine.runs.limits import Limits
 from engine.runs.service import RunService
@@ -18,6 +20,20 @@ from engine.store.reader import Reader
 
 SMA = RunRequest("sma_cross", symbols=("AAPL", "IBM"), baselines=False)
 MANUAL = RunRequest("manual", symbols=("AAPL",), baselines=False)
+AGENT = RunRequest("agent", symbols=("AAPL",), baselines=False)
+
+
+class JumpClock(SystemClock):
+    """The machine's clock, which a test may push: both ways for wall time, ahead for monotonic."""
+
+    def __init__(self) -> None:
+        self.wall, self.ahead = 0.0, 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.wall)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
 
 
 class Deck:
@@ -25,7 +41,8 @@ class Deck:
 
     def __init__(self, path: Path, limits: Limits | None = None) -> None:
         self.ledger = Ledger.open(path)
-        self.service = RunService(self.ledger, Instance.take(path), limits=limits)
+        self.clock = JumpClock()
+        self.service = RunService(self.ledger, Instance.take(path), limits=limits, clock=self.clock)
         self.host = Host(self.service, slice_seconds=0.005)
 
     def start(self, request: RunRequest) -> Session:
@@ -44,6 +61,13 @@ class Deck:
     def ready(self, request: RunRequest) -> Session:
         """A run that is loaded and waits: a manual one, or one that was asked to be paused."""
         session = self.start(request)
+        assert self.host.wait_idle(60)
+        return session
+
+    def take_up(self, run_id: str) -> Session:
+        """Take an interrupted run up and wait until the host is idle."""
+        session = self.service.take_up(run_id)
+        self.host.enqueue(session)
         assert self.host.wait_idle(60)
         return session
 

@@ -90,7 +90,7 @@ def test_resolve(ledger: Ledger) -> None:
             reader.run("zzz")
         with pytest.raises(RunNotFound):
             reader.run_key("zzz")
-        assert reader.status_before("zzz") is None
+        assert reader.moved_as("zzz") is None
 
 
 def test_equity_ranges(ledger: Ledger) -> None:

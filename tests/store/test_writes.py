@@ -322,7 +322,7 @@ def test_transition_writes_its_event(ledger: Ledger) -> None:
         event = reader.events_after(1)[0]
         assert event[1:4] == ("run-1", LATER, "status")
         assert event.data == {"from": "running", "to": "paused", "reason": "by hand"}
-        assert reader.status_before("run-1") == "running"
+        assert reader.moved_as("run-1") == "paused"
 
 
 @pytest.mark.parametrize(
