@@ -134,6 +134,9 @@ def finish(deck: Deck) -> None:
             while not session.closed.is_set():
                 step = session.progress.state.decided
                 service.submit(session.run_id, step, by_hand(symbol, step), key=f"key-{step}")
+        elif not session.closed.is_set():
+            # A command that its dead owner had not answered may have paused it.
+            service.resume(session.run_id)
     assert deck.host.wait_idle(120)
     for session in sessions:
         assert session.closed.is_set()

@@ -16,6 +16,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
+from engine import failpoints
+
 Line = Connection
 """A victim's end of the pipe to its test: what it sends is a fact, what it gets is leave to go."""
 
@@ -120,4 +122,5 @@ def _live(
     env: dict[str, str],
 ) -> None:
     os.environ.update(env, STEPDECK_DB=str(path))
+    failpoints.arm(env.get(failpoints.VARIABLE, ""))
     life(path, line, *words)

@@ -74,8 +74,10 @@ def _run(file: Path) -> tuple[bool, str]:
     lines = [
         f"## {_name(file)}",
         "",
-        f"{'passed' if passed else 'FAILED'} on {datetime.now(UTC):%Y-%m-%d} in {seconds:.0f} s; "
-        f"{_machine()}",
+        (
+            f"{'passed' if passed else 'FAILED'} on {datetime.now(UTC):%Y-%m-%d} in {seconds:.0f} s"
+            f"; {_machine()}"
+        ),
         "",
         *(
             f"- {entry['line']} ({entry['seconds']:.0f} s)"

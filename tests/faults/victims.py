@@ -5,8 +5,12 @@ from __future__ import annotations
 import random
 import threading
 import time
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+from engine import failpoints
+from engine.drivers import commands
 from engine.errors import RunError
 from engine.runs.lifecycle import MOVING, Status
 from engine.runs.recovery import recover
@@ -51,6 +55,53 @@ def work(path: Path, line: Line, works: tuple[str, ...], seed: int) -> None:
     deck.host.wait_idle(60)
     line.send(("idle",))
     threading.Event().wait()
+
+
+def tour(path: Path, line: Line) -> None:
+    """Pass every seam there is: make or open, recover, take up, begin, decide, ask, end, close.
+
+    Says what ``work`` says, and at its end ``("passed", counts)`` if nothing killed it; the counts
+    are those of failpoints that ``count_passages`` has armed.
+    """
+    owner = Deck(path)
+    service = owner.service
+    recover(owner.ledger, service.instance, service.clock)
+    with owner.reader() as reader:
+        left = reader.runs(status=Status.INTERRUPTED, all_runs=True)
+    sessions = [service.take_up(record.run_id, play=True) for record in left]
+    for session in sessions:
+        owner.host.enqueue(session)
+    for name in ("quick", "hand"):
+        session = owner.start(request(name))
+        line.send(("run", session.run_id, name))
+        sessions.append(session)
+    paused = service.create(replace(request("momentum"), paused=True))
+    line.send(("run", paused.run_id, "momentum"))
+    owner.host.enqueue(paused)
+    service.beat(1)
+    while not owner.host.wait_idle(0.001):
+        for session in sessions:
+            if session.request.name in BY_HAND and not session.closed.is_set():
+                _decide(owner, line, session)
+    for kind in ("step", "resume"):
+        record = commands.ask(service, paused.run_id, kind)
+        line.send(("settled", paused.run_id, record.step_index))
+    for session in sessions:
+        if session.request.name in BY_HAND:
+            for _ in range(3):
+                if not session.closed.is_set():
+                    _decide(owner, line, session)
+    assert owner.host.wait_idle(60)
+    owner.close()
+    line.send(("passed", {name: armed.passed for name, armed in failpoints._armed.items()}))
+
+
+def counted_tour(path: Path, line: Line) -> None:
+    """The same with every failpoint armed, to nobody's harm, so that passages are counted."""
+    with ExitStack() as stack:
+        for name in failpoints.FAILPOINTS:
+            stack.enter_context(failpoints.armed(name, lambda: None))
+        tour(path, line)
 
 
 def _decide(deck: Deck, line: Line, session: Session) -> None:
