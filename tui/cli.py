@@ -47,6 +47,7 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "export": ("export", "Equity, orders, fills and steps as files, or a decision tape."),
     "strategies": ("strategies", "The strategies there are, with their parameters."),
     "data": ("data", "Check a file of bars."),
+    "web": ("web", "The app in a browser, on this machine's own address."),
     "doctor": ("doctor", "Ledger, settings and versions: what is in force, what is wrong."),
     "config": ("config", "Where the settings are, what they are, a file to start from."),
 }
@@ -59,7 +60,6 @@ NOT_YET: Final = frozenset(
         "delete",
         "prune",
         "backup",
-        "web",
     )
 )
 REFUSED: Final = (

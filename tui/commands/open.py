@@ -67,6 +67,10 @@ def show_app(
     from tui.app import StepdeckApp
 
     app = StepdeckApp(gateway, deck.settings, run_id=run_id, read_only=read_only)
+    if os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
+        from tui.web.driver import PageDriver
+
+        app.driver_class = PageDriver
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         # As after `q` and "interrupt": the caller closes the ledger and clears up behind it.

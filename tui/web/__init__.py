@@ -1,0 +1,1 @@
+"""The app in a browser: the same app, a process for each page, through textual-serve."""
