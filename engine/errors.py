@@ -25,7 +25,7 @@
     ├── RunError
     │   ├── RunNotFound, AmbiguousRun
     │   ├── IllegalTransition         a (state, trigger) pair that the table does not list
-    │   ├── RunNotActive, RunNotResumable
+    │   ├── RunNotActive, RunNotResumable, RunIsActive
     │   ├── TooManyActiveRuns         a cap; the count, the limit and what frees a slot
     │   ├── StepNotActive, StepAlreadyFinalized
     │   ├── DecisionDeadlineExceeded  the step was held before its decision came
@@ -34,6 +34,7 @@
     └── LedgerError
         ├── NotALedger                a file that is no SQLite database, or somebody else's
         ├── LedgerTooNew              written by a newer program
+        ├── LedgerTooOld              an older one, to be upgraded before it is only read
         ├── LedgerReadOnly, LedgerMissing
         ├── LedgerBusy                another process held the write lock too long; try again
         ├── LedgerWriteFailed         the disk refused a write (full, I/O error); try again
@@ -192,6 +193,10 @@ class RunNotResumable(RunError):
     code = "run_not_resumable"
 
 
+class RunIsActive(RunError):
+    code = "run_is_active"
+
+
 class TooManyActiveRuns(RunError):
     code = "too_many_active_runs"
 
@@ -232,6 +237,10 @@ class NotALedger(LedgerError):
 
 class LedgerTooNew(LedgerError):
     code = "ledger_too_new"
+
+
+class LedgerTooOld(LedgerError):
+    code = "ledger_too_old"
 
 
 class LedgerReadOnly(LedgerError):

@@ -24,6 +24,7 @@ from engine.errors import (
     LedgerMissing,
     LedgerReadOnly,
     LedgerTooNew,
+    LedgerTooOld,
     NotALedger,
     NotAvailable,
     RunNotFound,
@@ -47,6 +48,9 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "export": ("export", "Equity, orders, fills and steps as files, or a decision tape."),
     "strategies": ("strategies", "The strategies there are, with their parameters."),
     "data": ("data", "Check a file of bars."),
+    "delete": ("care", "Delete runs; their rows are archived first."),
+    "prune": ("care", "Delete the runs that ended longer ago than a time."),
+    "backup": ("care", "Copy the ledger, also while it is written."),
     "web": ("web", "The app in a browser, on this machine's own address."),
     "doctor": ("doctor", "Ledger, settings and versions: what is in force, what is wrong."),
     "config": ("config", "Where the settings are, what they are, a file to start from."),
@@ -57,9 +61,6 @@ NOT_YET: Final = frozenset(
         "rewind",
         "sweep",
         "serve",
-        "delete",
-        "prune",
-        "backup",
     )
 )
 REFUSED: Final = (
@@ -69,6 +70,7 @@ REFUSED: Final = (
     TooManyActiveRuns,
     NotALedger,
     LedgerTooNew,
+    LedgerTooOld,
     LedgerMissing,
     LedgerReadOnly,
 )

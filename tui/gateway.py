@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from engine.runs.service import RunService
     from engine.runs.verification import Verification as Verification
     from engine.sim.panel import Panel
+    from engine.store.backup import Copy as Copy
 
 Owner = Literal["here", "elsewhere", "gone", "none"]
 Leave = Literal["interrupt", "cancel", "wait"]
@@ -378,6 +379,24 @@ class Gateway:
 
         return verify(self.reader(), run_id)
 
+    def removable(self, run_id: str) -> tuple[str, ...]:
+        """The run and its baselines, which go with it. Raises ``RunNotFound``, ``RunIsActive``."""
+        from engine.runs.removal import removable
+
+        return removable(self.reader(), run_id)
+
+    def ended_before(self, stamp: str) -> list[str]:
+        """Runs that ended before ``stamp`` (ISO 8601 text, UTC), oldest first."""
+        from engine.runs.removal import ended_before
+
+        return ended_before(self.reader(), stamp)
+
+    def back_up(self, target: Path) -> Copy:
+        """Copy the ledger to ``target``, which must not be there, whoever writes it meanwhile."""
+        from engine.store.backup import back_up
+
+        return back_up(self.path, target)
+
     # -- doing ----------------------------------------------------------------------------------
 
     def _driving(self) -> tuple[RunService, Host]:
@@ -465,6 +484,18 @@ class Gateway:
         if record.status in TERMINAL or record.status == Status.INTERRUPTED:
             return service.cancel(run_id)
         return self._operate(run_id, "cancel", {})
+
+    def delete(self, run_id: str) -> tuple[str, ...]:
+        """Delete a run that has ended or was left, and its baselines; the ids that went.
+
+        Raises ``RunNotFound``, ``RunIsActive``.
+        """
+        from engine.runs.clock import wall_text
+        from engine.runs.removal import remove
+
+        service, _ = self._driving()
+        at = wall_text(service.clock)
+        return remove(service.ledger, run_id, at=at, by=service.instance.id)
 
     def _operate(self, run_id: str, kind: str, data: dict[str, object]) -> RunRecord:
         from engine.drivers import commands

@@ -7,7 +7,6 @@ merely stopped, so a probe needs no clock. The file's text says who holds it, fo
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -17,11 +16,12 @@ from typing import IO, Any
 
 from engine.errors import LedgerReadOnly
 from engine.failpoints import failpoint
+from engine.store.locks import instance_lock, lock_text
 
 
 def lock_path(ledger: Path, instance: str) -> Path:
     """The lock file of ``instance`` beside ``ledger``."""
-    return ledger.with_name(f"{ledger.name}-{instance}.lock")
+    return instance_lock(ledger, instance)
 
 
 class Instance:
@@ -86,10 +86,7 @@ def is_alive(ledger: Path, instance: str) -> bool:
 
 def describe(ledger: Path, instance: str) -> dict[str, Any]:
     """What the lock file of ``instance`` says of its process: pid and heartbeat; empty if gone."""
-    with contextlib.suppress(OSError, ValueError):
-        text = lock_path(ledger, instance).read_text(encoding="utf-8")
-        return dict(json.loads(text))
-    return {}
+    return lock_text(lock_path(ledger, instance))
 
 
 def discard(ledger: Path, instance: str) -> None:

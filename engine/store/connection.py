@@ -20,6 +20,7 @@ from engine.errors import (
     LedgerReadOnly,
     LedgerRefused,
     LedgerTooNew,
+    LedgerTooOld,
     LedgerWriteFailed,
     NotALedger,
     NotAvailable,
@@ -141,9 +142,17 @@ def check_identity(path: Path, *, vfs: str | None = None) -> None:
         )
 
 
-def check_version(conn: sqlite3.Connection, path: Path) -> None:
-    """Raises ``LedgerTooNew`` for a schema this program does not know."""
+def check_version(conn: sqlite3.Connection, path: Path, *, older: bool = False) -> None:
+    """Raises ``LedgerTooNew`` for a schema this program does not know, ``LedgerTooOld`` for one
+    that wants upgrading, unless ``older`` is welcome.
+    """
     version = schema_version(conn)
+    if version < SCHEMA_VERSION and not older:
+        raise LedgerTooOld(
+            f"{path} has schema version {version} and this stepdeck reads {SCHEMA_VERSION}",
+            field="db",
+            remedy="`stepdeck doctor` upgrades it, once, and keeps a copy beside it",
+        )
     if version > SCHEMA_VERSION:
         raise LedgerTooNew(
             f"{path} has schema version {version} and this stepdeck knows up to {SCHEMA_VERSION}",

@@ -107,7 +107,7 @@ def _open(file: Path, vfs: str | None) -> sqlite3.Connection:
     check_identity(file, vfs=vfs)
     conn = connect(file, "ro", vfs=vfs)
     try:
-        check_version(conn, file)
+        check_version(conn, file, older=True)
     except BaseException:
         conn.close()
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import sqlite3
 import threading
 import time
@@ -31,9 +30,11 @@ from engine.store.connection import (
     translate,
     unwritable,
 )
+from engine.store.drafts import draft_path, name_draft, remove_draft
 from engine.store.locks import file_lock
-from engine.store.migrations import migrate
+from engine.store.migrations import SCHEMA_VERSION, migrate, schema_version
 from engine.store.reader import Reader
+from engine.store.upgrade import make_ready
 
 T = TypeVar("T")
 
@@ -151,10 +152,10 @@ class Ledger:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         try:
-            check_version(conn, self.path)
+            check_version(conn, self.path, older=True)
             _refuse_unwritable(conn)
             journal = prepare_writer(conn)
-            migrate(conn)
+            self._upgrade(conn)
             set_busy_timeout(conn, min(BUSY_SECONDS, self._patience))
         except sqlite3.Error as error:
             conn.close()
@@ -170,6 +171,14 @@ class Ledger:
             self.notices = (notice,)
         self._conn = conn
         self._checkpointer = Checkpointer(self.path, conn, vfs=self._vfs)
+
+    def _upgrade(self, conn: sqlite3.Connection) -> None:
+        """Bring an older ledger to the present version, if nobody else uses it."""
+        if schema_version(conn) >= SCHEMA_VERSION:
+            return
+        # One at a time, or two would each make a copy.
+        with file_lock(checkpoint.lock_path(self.path)):
+            migrate(conn, ready=lambda version: make_ready(self.path, version, vfs=self._vfs))
 
     def _transact(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         conn = self._conn
@@ -255,12 +264,12 @@ def _make(path: Path, vfs: str | None) -> None:
         raise LedgerMissing(
             f"the folder {folder} is not there", field="db", remedy="make it, or name another"
         )
-    draft = path.with_name(f".{path.name}.new")
+    draft = draft_path(path)
     try:
         with file_lock(checkpoint.lock_path(path)):
             if path.exists():
                 return
-            _remove(draft)
+            remove_draft(draft)
             failpoint("make.locked")
             try:
                 conn = connect(draft, "rwc", vfs=vfs)
@@ -270,10 +279,10 @@ def _make(path: Path, vfs: str | None) -> None:
                 finally:
                     conn.close()
                 failpoint("make.drafted")
-                _name(draft, path)
+                name_draft(draft, path)
                 failpoint("make.named")
             finally:
-                _remove(draft)
+                remove_draft(draft)
     except sqlite3.Error as error:
         raise translate(error, path) from error
     except OSError as error:
@@ -284,25 +293,3 @@ def _make(path: Path, vfs: str | None) -> None:
             field="db",
             remedy="make room, or name a ledger on another file system with --db",
         ) from error
-
-
-def _name(draft: Path, path: Path) -> None:
-    """Give ``draft`` the name ``path``, never over a file that is there."""
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return
-    except OSError:
-        # A file system without hard links; the lock keeps our own kind away in the meantime.
-        draft.rename(path)
-    failpoint("make.linked")
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _remove(draft: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        draft.with_name(draft.name + suffix).unlink(missing_ok=True)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @contextmanager
@@ -27,3 +32,56 @@ def file_lock(path: Path, *, wait: bool = True) -> Iterator[bool]:
         yield True
     finally:
         os.close(descriptor)
+
+
+class LockFile(NamedTuple):
+    """The lock file of an instance beside a ledger; ``pid`` is None where it does not say."""
+
+    path: Path
+    instance: str
+    held: bool
+    pid: int | None
+
+
+def instance_lock(ledger: Path, instance: str) -> Path:
+    """The lock file of ``instance`` beside ``ledger``."""
+    return ledger.with_name(f"{ledger.name}-{instance}.lock")
+
+
+def lock_files(ledger: Path) -> Iterator[LockFile]:
+    """The lock files of instances beside ``ledger``, in the order of their names.
+
+    Those whose lock is held belong to processes that live; the others were left behind. Raises
+    ``OSError`` where the folder cannot be read.
+    """
+    before, after = f"{ledger.name}-", ".lock"
+    for path in sorted(ledger.parent.iterdir()):
+        instance = path.name[len(before) : -len(after)]
+        if path.name == f"{before}{instance}{after}" and _UUID.fullmatch(instance):
+            with suppress(FileNotFoundError):
+                yield LockFile(path, instance, is_held(path), lock_text(path).get("pid"))
+
+
+def held_instances(ledger: Path) -> Iterator[LockFile]:
+    """The instances whose processes live."""
+    return (found for found in lock_files(ledger) if found.held)
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock of the file; also where the file system cannot tell.
+
+    Raises ``FileNotFoundError``.
+    """
+    with path.open(encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def lock_text(path: Path) -> dict[str, Any]:
+    """What a lock file says of its process: pid and heartbeat; empty if it says nothing."""
+    with suppress(OSError, ValueError):
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    return {}

@@ -35,12 +35,20 @@ def schema_version(conn: sqlite3.Connection) -> int:
     return int(conn.execute("PRAGMA user_version").fetchone()[0])
 
 
-def migrate(conn: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> bool:
+def migrate(
+    conn: sqlite3.Connection,
+    migrations: Sequence[Migration] | None = None,
+    *,
+    ready: Callable[[int], object] | None = None,
+) -> bool:
     """Bring the file to the last of ``migrations``; whether there was anything to do.
 
-    ``conn`` is in autocommit (``isolation_level=None``). Raises what SQLite raises, with the file
-    as it was.
+    ``conn`` is in autocommit (``isolation_level=None``). ``ready`` is called with the version of an
+    older ledger, the write lock held, before anything is changed. Raises what it and SQLite raise,
+    with the file as it was.
     """
+    if migrations is None:
+        migrations = MIGRATIONS
     if schema_version(conn) >= len(migrations):
         return False
     # Imported here: it brings pandas along, which a start on an up-to-date ledger does not need.
@@ -51,6 +59,8 @@ def migrate(conn: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIO
     try:
         failpoint("migrate.begun")
         version = schema_version(conn)
+        if ready is not None and 0 < version < len(migrations):
+            ready(version)
         db = Database(conn, execute_plugins=False)
         for migration in migrations[version:]:
             migration(db)

@@ -58,6 +58,7 @@ _CHILDREN = (
     "holdings",
     "commits",
     "commands",
+    "events",
     "discarded_steps",
     "discarded_orders",
     "discarded_fills",
@@ -70,9 +71,12 @@ def insert_run(conn: Connection, columns: Mapping[str, Any]) -> int:
     """A new row of ``runs`` and its first ``status`` event; the run's integer key.
 
     JSON columns may be given as plain values. Raises ``LedgerRefused`` for a column that ``runs``
-    does not have, a NaN, or a run id that is taken.
+    does not have, a NaN, or a run id that is taken, ``RunNotFound`` for a baseline of no run.
     """
     values = encode_columns(columns)
+    twin = values.get("baseline_of")
+    if twin is not None and _status(conn, twin) is None:
+        raise RunNotFound(f"run {twin}, whose baseline this would be, is gone", field="baseline_of")
     names = ", ".join(quoted(name) for name in values)
     marks = ", ".join("?" * len(values))
     cursor = conn.execute(
@@ -280,30 +284,35 @@ def event(conn: Connection, run_id: str, kind: str, data: Mapping[str, Any], at:
     )
 
 
-def delete_run(conn: Connection, run_id: str, *, at: str, by: str | None) -> bool:
-    """Remove an ended or interrupted run with all its rows; its row stays as a tombstone's archive.
+def delete_run(conn: Connection, run_id: str, *, at: str, by: str | None) -> tuple[str, ...]:
+    """Remove an ended or interrupted run and its baselines, with all their rows; the ids that went.
 
-    False for a run that is active. Raises ``RunNotFound``.
+    The row of each stays as a tombstone's archive, its end as the last event of its feed. Nothing
+    is removed, and no id answered, if one of them is active. Raises ``RunNotFound``.
     """
     # Imported here: it brings pandas along, which nothing else on this path needs.
     from sqlite_utils import Database
 
     db = Database(conn, execute_plugins=False)
-    rows = list(db["runs"].rows_where("run_id = ?", [run_id]))
-    if not rows:
+    family = list(db["runs"].rows_where("run_id = ?", [run_id]))
+    if not family:
         raise RunNotFound(f"there is no run {run_id}", field="run")
-    row = rows[0]
-    if conn.execute("SELECT 1 FROM active_runs WHERE run_id = ?", (run_id,)).fetchone():
-        return False
-    db.table("tombstones").insert(
-        {"run_id": run_id, "deleted_at": at, "deleted_by": by, "archive": codec.dumps(row)}
-    )
-    for name in _CHILDREN:
-        db.table(name).delete_where("run_id = ?", [run_id])
-    db.table("equity_points").delete_where("run_key = ?", [row["run_key"]])
-    db.table("runs").delete_where("run_id = ?", [run_id])
-    _status_event(conn, run_id, row["status"], None, "deleted", at)
-    return True
+    family += db["runs"].rows_where("baseline_of = ?", [run_id], order_by="run_key")
+    active = "SELECT 1 FROM active_runs WHERE run_id = :run_id OR baseline_of = :run_id"
+    if conn.execute(active, {"run_id": run_id}).fetchone():
+        return ()
+    for row in family:
+        gone = row["run_id"]
+        db.table("tombstones").insert(
+            {"run_id": gone, "deleted_at": at, "deleted_by": by, "archive": codec.dumps(row)}
+        )
+        failpoint("delete.archived")
+        for name in _CHILDREN:
+            db.table(name).delete_where("run_id = ?", [gone])
+        db.table("equity_points").delete_where("run_key = ?", [row["run_key"]])
+        db.table("runs").delete_where("run_id = ?", [gone])
+        _status_event(conn, gone, row["status"], None, "deleted", at)
+    return tuple(row["run_id"] for row in family)
 
 
 def command_of(row: tuple[Any, ...]) -> Command:

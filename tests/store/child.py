@@ -12,9 +12,12 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from engine.errors import LedgerError, TooManyActiveRuns
-from engine.store import migrations, writes
+from engine.runs.instance import Instance
+from engine.store import backup, connection, migrations, writes
+from engine.store import ledger as ledger_module
 from engine.store.connection import connect
 from engine.store.ledger import Ledger
 from engine.store.reader import Reader
@@ -198,20 +201,73 @@ def die_in_migration(path: Path) -> None:
     migrations.migrate(conn, (*migrations.MIGRATIONS, fatal))
 
 
+def upgrade(path: Path) -> None:
+    """Be a stepdeck that is two schema versions on, and open a ledger; wait for a line first."""
+    steps = (
+        "ALTER TABLE runs ADD COLUMN colour TEXT",
+        "CREATE TABLE palette (colour TEXT) STRICT",
+        "INSERT INTO palette VALUES ('red')",
+    )
+
+    def second(db: Any) -> None:
+        for step in steps[:2]:
+            db.execute(step)
+
+    def third(db: Any) -> None:
+        db.execute(steps[2])
+
+    migrations.MIGRATIONS = (*migrations.MIGRATIONS, second, third)
+    for module in (migrations, connection, ledger_module):
+        vars(module)["SCHEMA_VERSION"] = len(migrations.MIGRATIONS)
+    say("ready")
+    wait()
+    try:
+        with Ledger.open(path) as ledger:
+            start(ledger, f"run-{os.getpid()}")
+    except LedgerError as error:
+        say(error.code, str(error))
+    else:
+        say("opened")
+
+
+def back_up(path: Path, target: str, limit: str = "") -> None:
+    """Copy a ledger, where no file may grow past ``limit`` bytes if one is given."""
+    if limit:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+    try:
+        say(*backup.back_up(path, target))
+    except LedgerError as error:
+        say(error.code, str(error))
+
+
+def own(path: Path) -> None:
+    """Use a ledger: hold it open, and an instance's lock, until told to go on."""
+    with Ledger.open(path):
+        instance = Instance.take(path)
+        say("owned", instance.id, os.getpid())
+        wait()
+        instance.release()
+    say("left")
+
+
 VERBS: dict[str, Callable[..., None]] = {
     verb.__name__: verb
     for verb in (
         adopt,
         append_for_ever,
         as_nobody,
+        back_up,
         create,
         die_in_migration,
         fenced,
         hold,
         make,
         open_and_close,
+        own,
         small_disk,
         try_lock,
+        upgrade,
     )
 }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -133,11 +134,14 @@ def end(ledger: Ledger, run_id: str = "run-1", status: str = "completed") -> boo
 
 
 @contextmanager
-def process(*words: str | Path | int) -> Iterator[subprocess.Popen[str]]:
+def process(
+    *words: str | Path | int, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Another process at ``tests.store.child``; it is gone afterwards."""
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.store.child", *map(str, words)],
         cwd=ROOT,
+        env={**os.environ, **(env or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -526,14 +526,14 @@ def test_delete(ledger: Ledger) -> None:
     assert add(ledger, busy_batch(key, 0))
     ledger.write(lambda conn: writes.request_command(conn, "run-1", "pause", {}, AT, None))
 
-    def delete() -> bool:
+    def delete() -> tuple[str, ...]:
         return ledger.write(lambda conn: writes.delete_run(conn, "run-1", at=LATER, by="me"))
 
     before = everything(ledger)
     assert not delete()
     assert everything(ledger) == before
     assert end(ledger)
-    assert delete()
+    assert delete() == ("run-1",)
     left = everything(ledger)
     assert [row[1] for row in left["runs"]] == ["other"]
     assert {name for name, rows in left.items() if rows} == {
