@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+import uuid
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,12 @@ from pathlib import Path
 from engine import failpoints
 from engine.drivers import commands
 from engine.errors import RunError
+from engine.runs.clock import wall_text
 from engine.runs.lifecycle import MOVING, Status
 from engine.runs.recovery import recover
+from engine.runs.removal import remove
 from engine.runs.session import Session
+from engine.store.backup import back_up
 from tests.faults.nursery import Line
 from tests.faults.works import BY_HAND, by_hand, request
 from tests.runs.conftest import Deck
@@ -58,7 +62,8 @@ def work(path: Path, line: Line, works: tuple[str, ...], seed: int) -> None:
 
 
 def tour(path: Path, line: Line) -> None:
-    """Pass every seam there is: make or open, recover, take up, begin, decide, ask, end, close.
+    """Pass every seam there is: make or open, recover, take up, begin, decide, ask, end, delete,
+    copy, close.
 
     Says what ``work`` says, and at its end ``("passed", counts)`` if nothing killed it; the counts
     are those of failpoints that ``count_passages`` has armed.
@@ -92,6 +97,10 @@ def tour(path: Path, line: Line) -> None:
                 if not session.closed.is_set():
                     _decide(owner, line, session)
     assert owner.host.wait_idle(60)
+    spare = service.create(request("momentum"))
+    service.interrupt(spare)
+    remove(owner.ledger, spare.run_id, at=wall_text(service.clock), by=None)
+    back_up(path, path.with_name(f"{uuid.uuid4()}.copy"))
     owner.close()
     line.send(("passed", {name: armed.passed for name, armed in failpoints._armed.items()}))
 
