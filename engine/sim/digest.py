@@ -9,13 +9,16 @@ the texts, UTF-8. Rationales, run ids and everything of the wall clock stay out.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from struct import Struct
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.model import CashFlow, Decision, Fill, OrderRecord
+from engine.model import CashFlow, Decision, Fill, OrderRecord, Target
+from engine.sim.records import Endings, Fills, Legend, Orders, Packed, Rows, shares
 from engine.sim.state import StepResult
 
 _NONE: Final = float("nan")
@@ -28,15 +31,39 @@ _FLOW: Final = Struct("<cIqqddd")
 _DECISION: Final = Struct("<cIqd")
 _INTENT: Final = Struct("<cIddd")
 _ROW: Final = np.dtype([("kind", "S1"), ("step", "<i8"), ("cash", "<f8"), ("equity", "<f8")])
+# The numbers of an order's and of a fill's piece, many at once.
+_ORDERS: Final = np.dtype(
+    [("kind", "S1"), ("texts", "<u4")]
+    + [(name, "<i8") for name in ("step", "closed")]
+    + [(name, "<f8") for name in ("requested", "quantity", "limit", "stop", "filled")]
+)
+_FILLS: Final = np.dtype(
+    [("kind", "S1"), ("texts", "<u4")]
+    + [(name, "<i8") for name in ("number", "step", "stamp")]
+    + [
+        (name, "<f8")
+        for name in (
+            "quantity", "price", "reference", "commission", "fees", "slippage", "realized",
+            "after", "avg_cost",
+        )
+    ]
+)  # fmt: skip
+# Fewer packed rows are taken as records; more are taken so many at a time.
+_FEWEST: Final = 16
+_AT_ONCE: Final = 1 << 14
+
+Piece = tuple[int, bytes]  # its place in the stream, and its bytes
 
 
 def canonical_bytes(result: StepResult) -> bytes:
     """The bytes of everything a result settled, in order of grid points."""
     # Places in the stream: five to a grid point, rising; what has one place keeps its order.
-    placed = [(5 * step, _order(record)) for step, record in result.orders]
-    placed += [(5 * fill.step_index + 1, _fill(fill)) for fill in result.fills]
+    placed = [*_all_orders(result.orders), *_all_fills(result.fills)]
     placed += [(5 * flow.step_index + 2, _flow(flow)) for flow in result.cash_flows]
-    placed += [(5 * step + _AFTER_ROW, _decision(step, made)) for step, made in result.decisions]
+    targets: dict[Target, bytes] = {}
+    placed += [
+        (5 * step + _AFTER_ROW, _decision(step, made, targets)) for step, made in result.decisions
+    ]
     placed.sort(key=itemgetter(0))
     rows, first, count = _rows(result), result.first, result.rows
     pieces: list[bytes] = []
@@ -50,6 +77,128 @@ def canonical_bytes(result: StepResult) -> bytes:
         pieces.append(piece)
     pieces.append(rows[written * _ROW.itemsize :])
     return b"".join(pieces)
+
+
+def _all_orders(orders: Sequence[tuple[int, OrderRecord]]) -> Iterator[Piece]:
+    if not isinstance(orders, Orders):
+        yield from _order_records(orders)
+        return
+    for part in orders.parts:
+        if isinstance(part, Packed) and len(part.rows) >= _FEWEST and not part.tags:
+            for start in range(0, len(part.rows), _AT_ONCE):
+                yield from _order_rows(part.rows[start : start + _AT_ONCE], orders.legend)
+        else:
+            yield from _order_records(Orders(orders.legend, [part]))
+
+
+def _order_records(orders: Sequence[tuple[int, OrderRecord]]) -> Iterator[Piece]:
+    for step, record in orders:
+        yield 5 * step, _order(record)
+
+
+def _all_fills(fills: Sequence[Fill]) -> Iterator[Piece]:
+    if isinstance(fills, Fills) and len(fills) >= _FEWEST:
+        for start in range(0, len(fills), _AT_ONCE):
+            yield from _fill_rows(fills, start, min(start + _AT_ONCE, len(fills)))
+    else:
+        for fill in fills:
+            yield 5 * fill.step_index + 1, _fill(fill)
+
+
+def _order_rows(rows: Rows, legend: Legend) -> list[Piece]:
+    """The pieces of packed orders without tags, those of a grid point together."""
+    endings = Endings.of(rows)
+    numbers = np.empty(len(rows), _ORDERS)
+    numbers["kind"] = b"O"
+    numbers["step"], numbers["closed"] = rows["decided"], rows["step"]
+    numbers["requested"] = rows["requested"]
+    lots = rows["lots"]
+    numbers["quantity"] = np.where(lots != 0.0, shares(lots, legend), _NONE)
+    numbers["limit"] = numbers["stop"] = _NONE
+    numbers["filled"] = shares(rows["filled"], legend)
+
+    def rest(code: int) -> bytes:
+        column, ending = divmod(code, len(endings.endings))
+        side, kind, status, reason = endings.endings[ending]
+        return _bytes(
+            f"\x1f{legend.symbols[column]}\x1f{side}\x1fmarket\x1f{kind}\x1fday\x1f-\x1f-"
+            f"\x1f{status}\x1f{reason}"
+        )
+
+    codes = rows["column"].astype(np.int64) * len(endings.endings) + endings.place
+    return _pieces(numbers, rows, codes, rest, 0)
+
+
+def _fill_rows(fills: Fills, start: int, stop: int) -> list[Piece]:
+    """The pieces of packed fills, those of a grid point together."""
+    rows, legend = fills.rows[start:stop], fills.legend
+    numbers = np.empty(len(rows), _FILLS)
+    numbers["kind"] = b"F"
+    numbers["number"] = np.arange(fills.first + start, fills.first + stop)
+    numbers["step"], numbers["stamp"] = rows["step"], legend.stamps[rows["step"]]
+    numbers["quantity"] = fills.quantities(start, stop)
+    numbers["slippage"] = fills.slippages(start, stop)
+    numbers["after"] = shares(rows["after"], legend)
+    for name in ("price", "reference", "commission", "fees", "realized", "avg_cost"):
+        numbers[name] = rows[name]
+
+    def rest(code: int) -> bytes:
+        column, sold = divmod(code, 2)
+        return _bytes(f"\x1f{legend.symbols[column]}\x1f{'sell' if sold else 'buy'}")
+
+    codes = rows["column"].astype(np.int64) * 2 + (rows["lots"] < 0)
+    return _pieces(numbers, rows, codes, rest, 1)
+
+
+def _pieces(
+    numbers: NDArray[np.void],
+    rows: Rows,
+    codes: NDArray[np.int64],
+    rest: Callable[[int], bytes],
+    place: int,
+) -> list[Piece]:
+    """Pieces of ``numbers`` (all but their ``texts``), each followed by its order's id and by what
+    ``rest`` says of its code: laid out in cells of one width, of which the empty ones go."""
+    decided, which = np.unique(rows["decided"], return_inverse=True)
+    ids = decided.astype(np.bytes_)[which]
+    number = rows["number"]
+    intents = np.arange(int(number.max()) + 1).astype(np.bytes_)[number]
+    found, which = np.unique(codes, return_inverse=True)
+    texts = [rest(code) for code in found.tolist()]
+    lengths = np.array([len(text) for text in texts])[which]
+    rests = np.array(texts)[which]
+    head = numbers.dtype.itemsize
+    cells = np.empty(
+        len(rows),
+        [
+            ("numbers", numbers.dtype),
+            ("id", ids.dtype),
+            ("dash", "S1"),
+            ("intent", intents.dtype),
+            ("rest", rests.dtype),
+        ],
+    )
+    cells["id"], cells["dash"], cells["intent"], cells["rest"] = ids, b"-", intents, rests
+    width = cells.dtype.itemsize
+    bytes_ = cells.view(np.uint8).reshape(len(rows), width)
+    tail = rests.dtype.itemsize
+    written = np.empty((len(rows), width), np.bool_)
+    written[:, :head] = True
+    np.not_equal(bytes_[:, head:-tail], 0, out=written[:, head:-tail])
+    np.less(np.arange(tail), lengths[:, None], out=written[:, -tail:])
+    sizes = np.count_nonzero(written, axis=1)
+    numbers["texts"] = sizes - head
+    cells["numbers"] = numbers
+    stream = bytes_[written].tobytes()
+    steps = rows["step"]
+    groups = np.concatenate(([0], np.flatnonzero(steps[1:] != steps[:-1]) + 1))
+    ends = np.cumsum(sizes)
+    begins = (ends - sizes)[groups].tolist()
+    places = (5 * steps[groups].astype(np.int64) + place).tolist()
+    return [
+        (at, stream[begin:end])
+        for at, begin, end in zip(places, begins, [*begins[1:], len(stream)], strict=True)
+    ]
 
 
 def _rows(result: StepResult) -> bytes:
@@ -136,7 +285,8 @@ def _flow(flow: CashFlow) -> bytes:
     )
 
 
-def _decision(step: int, decision: Decision) -> bytes:
+def _decision(step: int, decision: Decision, seen: dict[Target, bytes]) -> bytes:
+    """A decision's piece; ``seen`` are targets that other decisions have had."""
     cancels = decision.cancels
     texts = _bytes(_SEPARATOR.join([_text(tag) for tag in cancels])) if cancels else b""
     pieces = [_DECISION.pack(b"D", len(texts), step, _number(decision.confidence)), texts]
@@ -157,10 +307,17 @@ def _decision(step: int, decision: Decision) -> bytes:
         )
         prices = _number(order.limit_price), _number(order.stop_price)
         pieces += (_INTENT.pack(b"I", len(texts), _number(order.quantity), *prices), texts)
-    for symbol, weight, shares, tag in decision.targets:
-        texts = _bytes(f"{_text(symbol)}\x1f{_text(tag)}")
-        pieces += (
-            _INTENT.pack(b"T", len(texts), _number(weight), _number(shares), _NONE),
-            texts,
-        )
+    for target in decision.targets:
+        piece = seen.get(target)
+        if piece is None:
+            piece = _target(target)
+            if target.weight and target.shares is None:  # zeros are equal whatever their sign
+                seen[target] = piece
+        pieces.append(piece)
     return b"".join(pieces)
+
+
+def _target(target: Target) -> bytes:
+    symbol, weight, quantity, tag = target
+    texts = _bytes(f"{_text(symbol)}\x1f{_text(tag)}")
+    return _INTENT.pack(b"T", len(texts), _number(weight), _number(quantity), _NONE) + texts

@@ -203,13 +203,11 @@ class Fills(Records[Fill]):
 
     def quantities(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """Shares of each fill, above zero."""
-        lots: NDArray[np.float64] = np.abs(self.rows["lots"][start:stop])
-        return lots * self.legend.factor / self.legend.divisor
+        return shares(np.abs(self.rows["lots"][start:stop]), self.legend)
 
     def positions(self) -> NDArray[np.float64]:
         """Shares held after each fill."""
-        held: NDArray[np.float64] = self.rows["after"] * self.legend.factor / self.legend.divisor
-        return held
+        return shares(self.rows["after"], self.legend)
 
     def slippages(self, start: int = 0, stop: int | None = None) -> NDArray[np.float64]:
         """What the price's distance from the reference cost, in currency (policy M4)."""
@@ -227,6 +225,48 @@ class Packed(NamedTuple):
 
 
 Part = Packed | tuple[Touch, ...]
+
+
+class Ending(NamedTuple):
+    """How packed orders ended, in the words of their records."""
+
+    side: str | None
+    quantity_type: str
+    status: str
+    reason: str | None
+
+
+class Endings(NamedTuple):
+    """The distinct ``endings`` of some packed orders, and the ``place`` of each order's."""
+
+    endings: tuple[Ending, ...]
+    place: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, rows: Rows) -> Endings:
+        """Those of rows of ``ORDER_ROW``."""
+        codes = rows["side"] + 1
+        for values, count in (
+            (rows["kind"], len(KINDS)),
+            (rows["filled"] > 0, 2),
+            (rows["reason"], len(REASONS)),
+        ):
+            codes = codes * np.intp(count) + values
+        found, place = np.unique(codes, return_inverse=True)
+        endings = []
+        for code in found.tolist():
+            rest, reason = divmod(code, len(REASONS))
+            rest, filled = divmod(rest, 2)
+            side, kind = divmod(rest, len(KINDS))
+            status = _STATUSES[reason][filled]
+            endings.append(Ending(_SIDES[side - 1], KINDS[kind], status, REASONS[reason]))
+        return cls(tuple(endings), place)
+
+
+def shares(lots: NDArray[Any], legend: Legend) -> NDArray[np.float64]:
+    """Lots as shares; the one rounding that ``LotGrid.quantity`` makes."""
+    quantity: NDArray[np.float64] = lots * legend.factor / legend.divisor
+    return quantity
 
 
 class Orders(Records[Touch]):

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import chain
 from math import isfinite
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -21,16 +21,22 @@ from numpy.typing import NDArray
 from engine import codec
 from engine.errors import LedgerRefused
 from engine.failpoints import failpoint
-from engine.model import CashFlow, Fill, OrderRecord
+from engine.model import CashFlow, OrderRecord
 from engine.stamps import stamp_texts
+from engine.store.columns import (
+    ROWS_PER_STATEMENT,
+    FillColumns,
+    MarketOrders,
+    insert,
+    insert_fills,
+    insert_orders,
+    refuse_infinite,
+    statements,
+)
 from engine.store.values import encode_columns, quoted
 
 MOVING = ("running", "paused")
 """The states in which steps are taken."""
-
-ROWS_PER_STATEMENT = (1000, 100, 10, 1)
-"""Sizes of a statement, in rows. Large ones also because each statement gives up the interpreter's
-lock and must get it back from threads that compute."""
 
 
 class StepRow(NamedTuple):
@@ -54,7 +60,8 @@ class Append:
 
     ``first`` is the grid index of the first equity row, which is how many the run has so far;
     ``stamps`` (microseconds), ``equity`` and ``cash`` are of one length, which may be 0. ``orders``
-    are records in the order they were touched, the last of an id being current; ``holdings`` rows
+    are records in the order they were touched, the last of an id being current;
+    ``market_orders`` are others, which nothing touches again. ``holdings`` are rows
     of (symbol, quantity, average cost, last price), None where the batch leaves them alone.
     ``digest`` closes the batch. ``columns`` are columns of ``runs`` to set with it; ``step_index``
     is set from the rows, ``updated_at`` from ``at``. ``events`` are kinds with their data, for the
@@ -73,7 +80,8 @@ class Append:
     digest: str
     at: str
     orders: Sequence[OrderRecord] = ()
-    fills: Sequence[Fill] = ()
+    market_orders: MarketOrders | None = None
+    fills: FillColumns | None = None
     cash_flows: Sequence[CashFlow] = ()
     steps: Sequence[StepRow] = ()
     holdings: Sequence[tuple[str, float, float, float]] | None = None
@@ -101,13 +109,11 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
     orders = {record.order_id: record for record in batch.orders}
     _rows(conn, _STEPS, [(run_id, *row, batch.epoch) for row in batch.steps])
     _rows(conn, _ORDERS, [(run_id, *record) for record in orders.values()])
-    fills, flows = batch.fills, batch.cash_flows
-    texts = stamp_texts([fill.ts for fill in fills])
-    _rows(
-        conn,
-        _FILLS,
-        [(run_id, *row[:3], ts, *row[4:]) for row, ts in zip(fills, texts, strict=True)],
-    )
+    if batch.market_orders is not None:
+        insert_orders(conn, run_id, batch.market_orders)
+    if batch.fills is not None:
+        insert_fills(conn, run_id, batch.fills)
+    flows = batch.cash_flows
     texts = stamp_texts([flow.ts for flow in flows])
     _rows(
         conn,
@@ -163,27 +169,16 @@ def _update(names: tuple[str, ...], held: str) -> str:
 
 
 def _equity(conn: sqlite3.Connection, batch: Append) -> None:
-    stamps = np.asarray(batch.stamps, dtype=np.int64)
-    equity = np.asarray(batch.equity, dtype=np.float64)
-    cash = np.asarray(batch.cash, dtype=np.float64)
-    for name, figures in (("equity", equity), ("cash", cash)):
-        if not np.isfinite(figures).all():
-            raise _not_finite("equity_points", name)
-    columns: tuple[Iterable[Any], ...] = (
-        repeat(batch.run_key, len(equity)),
-        range(batch.first, batch.first + len(equity)),
-        stamps.tolist(),
-        equity.tolist(),
-        cash.tolist(),
-    )
-    try:
-        rows = list(zip(*columns, strict=True))
-    except ValueError as error:
+    equity, cash = np.asarray(batch.equity, np.float64), np.asarray(batch.cash, np.float64)
+    stamps = np.asarray(batch.stamps, np.int64)
+    if not len(stamps) == len(equity) == len(cash):
         raise LedgerRefused(
             f"a batch has {len(stamps)} stamps, {len(equity)} equity and {len(cash)} cash figures",
             field="stamps",
-        ) from error
-    _insert(conn, _EQUITY, rows)
+        )
+    refuse_infinite("equity_points", equity=equity, cash=cash)
+    steps = np.arange(batch.first, batch.first + len(equity))
+    insert(conn, _EQUITY, (batch.run_key,), (steps, stamps, equity, cash))
 
 
 class _Table(NamedTuple):
@@ -195,10 +190,8 @@ class _Table(NamedTuple):
     statements: Mapping[int, str]
 
 
-def _table(
-    name: str, columns: Iterable[str], figures: str = "", upsert: str = "", key: str = "run_id"
-) -> _Table:
-    columns = (key, *columns)
+def _table(name: str, columns: Iterable[str], figures: str = "", upsert: str = "") -> _Table:
+    columns = ("run_id", *columns)
     marks = f"({', '.join('?' * len(columns))})"
     insert = f"INSERT INTO {name} ({', '.join(columns)}) VALUES "
     return _Table(
@@ -244,12 +237,6 @@ _ORDERS = _table(
         f"{name} = excluded.{name}" for name in OrderRecord._fields if name not in _ORDER_KEY
     ),
 )
-_FILLS = _table(
-    "fills",
-    Fill._fields,
-    "quantity price reference_price commission fees slippage realized_pnl position_after "
-    "avg_cost_after",
-)
 _CASH_FLOWS = _table("cash_flows", CashFlow._fields, "quantity amount realized_pnl")
 _HOLDINGS = _table(
     "holdings", ("symbol", "quantity", "avg_cost", "last_price"), "quantity avg_cost last_price"
@@ -261,4 +248,6 @@ _COMMIT = (
     "SET digest = excluded.digest, lease_epoch = excluded.lease_epoch"
 )
 _EVENT = "INSERT INTO events (run_id, at, kind, data) VALUES (?, ?, ?, ?)"
-_EQUITY = _table("equity_points", ("step_index", "ts", "equity", "cash"), key="run_key")
+_EQUITY = statements(
+    "INSERT INTO equity_points (run_key, step_index, ts, equity, cash) VALUES ", "?1, ?, ?, ?, ?"
+)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from engine.model import Fill, OrderRecord
 from engine.store import writes
 from engine.store.ledger import Ledger
+from tests.store.kit import in_columns
 
 MINUTE = 60_000_000
 AT = "2026-01-02T14:30:00Z"
@@ -74,7 +75,7 @@ def busy(path: Path, steps: int, batch: int) -> None:
                 digest="0" * 64,
                 at=AT,
                 orders=orders[first * 6 : (first + count) * 6],
-                fills=fills[first * 5 : (first + count) * 5],
+                fills=in_columns(fills[first * 5 : (first + count) * 5]),
                 steps=[_step(step) for step in range(first, first + count)],
                 holdings=holdings,
             )

@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.model import EPOCH, CorporateAction, Costs, Decision, OrderRecord, Rules
+from engine.model import (
+    EPOCH,
+    CorporateAction,
+    Costs,
+    Decision,
+    Order,
+    OrderRecord,
+    Rules,
+    Target,
+)
 from engine.sim.digest import canonical_bytes
 from engine.sim.panel import Panel
 from engine.sim.simulation import Simulation
@@ -124,3 +133,34 @@ def play(panel: Panel, rules: Rules, decisions: Mapping[int, Decision]) -> tuple
 def records_of(result: StepResult) -> dict[str, OrderRecord]:
     """The last record of each order, by tag where it has one, else by order id."""
     return {record.tag or record.order_id: record for _, record in result.orders}
+
+
+def busy(steps: int = 400, seed: int = 1) -> StepResult:
+    """A run of four symbols, with gaps, in which most steps trade and orders end in every way:
+    packed rows by the hundred, records of resting and tagged orders between them."""
+    random = np.random.default_rng(seed)
+    symbols = ("A", "Éà", "s p", "LONGER")
+    bars: dict[str, Bars] = {}
+    for symbol in symbols:
+        closes = (50 * np.exp(np.cumsum(random.normal(0, 0.02, steps)))).tolist()
+        gaps = (random.random(steps) < 0.1).tolist()
+        bars[symbol] = flat_bars(
+            *(None if gap else price for gap, price in zip(gaps, closes, strict=True)),
+            volume=500.0,
+        )
+    decisions = {}
+    for step in range(steps):
+        kind = random.random()
+        weights = np.round(random.dirichlet([1.0] * 4), 3).tolist()
+        if kind < 0.02:
+            decisions[step] = Decision((Order.buy("A", 2.0, limit=40.0, time_in_force="gtc"),))
+        elif kind < 0.04:
+            decisions[step] = Decision((Order.sell("A", 1.0, tag="out"), Order.buy("A", 9.0)))
+        elif kind < 0.3:
+            decisions[step] = Decision(
+                (Order.sell("A", 3.0), Order.buy("LONGER", 4.0)), (Target("s p", -0.0),)
+            )
+        elif kind < 0.9:
+            decisions[step] = Decision((), tuple(map(Target, symbols, weights)))
+    rules = rules_of(cash=10_000.0, costs=Costs.of("us-equity"), participation=0.02)
+    return run_batch(panel_of(bars), rules, decisions, 150)[1]

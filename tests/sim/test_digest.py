@@ -11,8 +11,9 @@ import pytest
 
 from engine.model import CorporateAction, Decision, Order, Target
 from engine.sim.digest import canonical_bytes
+from engine.sim.records import Orders, Packed
 from engine.sim.state import StepResult
-from tests.sim.builders import flat_bars, panel_of, play, rules_of
+from tests.sim.builders import busy, flat_bars, panel_of, play, rules_of
 
 A = "AAPL"
 
@@ -102,3 +103,27 @@ def test_known_bytes() -> None:
     _, result = play(panel, rules_of(), decisions)
     digest = hashlib.sha256(canonical_bytes(result)).hexdigest()
     assert digest == "733bcbc5dc40353c1a04efdd0e9297a5bb84688005bef0c3b931b77470e1eb9e"
+
+
+def test_packed_rows_have_the_bytes_of_their_records() -> None:
+    """Many rows at once, in columns, are the same bytes as one record after the other."""
+    packed = busy()
+    records = replace(packed, orders=tuple(packed.orders), fills=tuple(packed.fills))
+    assert isinstance(packed.orders, Orders)
+    parts = [part.rows for part in packed.orders.parts if isinstance(part, Packed)]
+    assert max(map(len, parts)) > 100
+    assert len(packed.fills) > 500
+    assert {record.reason for _, record in packed.orders} >= {None, "volume_cap", "no_bar"}
+    assert canonical_bytes(packed) == canonical_bytes(records)
+
+
+def test_a_zero_keeps_its_sign_beside_equal_targets() -> None:
+    """Targets that are equal and yet have other bits are told apart, within one batch too."""
+    rows = np.empty(0)
+
+    def written(*weights: float) -> bytes:
+        made = [Decision((), (Target(A, weight),)) for weight in weights]
+        return canonical_bytes(StepResult(0, rows, rows, decisions=list(enumerate(made))))
+
+    assert written(0.0) != written(-0.0)
+    assert written(0.0, -0.0) not in (written(0.0, 0.0), written(-0.0, -0.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.model import CashFlow, Fill, OrderRecord
 from engine.store import writes
+from engine.store.columns import FillColumns
 from engine.store.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +67,34 @@ def batch(key: int, first: int, count: int, run_id: str = "run-1", **over: Any) 
         "at": AT,
         **over,
     }
+    if "fills" in over:
+        values["fills"] = in_columns(over["fills"])
     return writes.Append(**values)
+
+
+def in_columns(fills: Sequence[Fill]) -> FillColumns:
+    """Fills as the ledger takes them."""
+    symbols = sorted({fill.symbol for fill in fills})
+    ids = np.array([fill.order_id.split("-") for fill in fills], dtype=np.int64).reshape(-1, 2)
+
+    def column(name: str) -> Any:
+        return np.array([getattr(fill, name) for fill in fills])
+
+    figures = (
+        "price", "reference_price", "commission", "fees", "slippage", "realized_pnl",
+        "position_after", "avg_cost_after",
+    )  # fmt: skip
+    return FillColumns(
+        symbols=symbols,
+        fill_id=column("fill_id"),
+        decided=ids[:, 0],
+        number=ids[:, 1],
+        step=column("step_index"),
+        stamp=column("ts"),
+        symbol=np.array([symbols.index(fill.symbol) for fill in fills]),
+        quantity=np.where(column("side") == "sell", -1.0, 1.0) * column("quantity"),
+        **{name: column(name) for name in figures},
+    )
 
 
 def add(ledger: Ledger, part: writes.Append) -> bool:

@@ -74,7 +74,7 @@ def test_append_reads_back(ledger: Ledger) -> None:
         steps, stamps, equity, cash = reader.equity("run-1")
         assert [list(column) for column in (steps, stamps, equity, cash)] == [[0], [OPEN], [0], [0]]
         assert reader.orders("run-1") == part.orders
-        assert reader.fills("run-1") == part.fills
+        assert reader.fills("run-1") == [fill(0, 0, 0)]
         assert reader.cash_flows("run-1") == part.cash_flows
         (row,) = reader.steps("run-1")
         assert row == (*step(0), 1)
