@@ -125,6 +125,7 @@ def finish(deck: Deck) -> None:
         left = reader.runs(status=Status.INTERRUPTED, all_runs=True)
     sessions = [service.take_up(run.run_id, play=True) for run in left]
     for session in sessions:
+        session.speed = None
         deck.host.enqueue(session)
     assert deck.host.wait_idle(120)
     for session in sessions:

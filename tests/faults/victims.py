@@ -6,19 +6,24 @@ import random
 import threading
 import time
 import uuid
-from contextlib import ExitStack
+from collections import Counter
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from engine import failpoints
 from engine.drivers import commands
-from engine.errors import RunError
+from engine.errors import LeaseLost, RunError, RunNotActive, TooManyActiveRuns
 from engine.runs.clock import wall_text
+from engine.runs.instance import Instance
 from engine.runs.lifecycle import MOVING, Status
+from engine.runs.limits import Limits
 from engine.runs.recovery import recover
 from engine.runs.removal import remove
+from engine.runs.service import RunService
 from engine.runs.session import Session
 from engine.store.backup import back_up
+from engine.store.ledger import Ledger
 from tests.faults.nursery import Line
 from tests.faults.works import BY_HAND, by_hand, request
 from tests.runs.conftest import Deck
@@ -134,3 +139,105 @@ def _hold_for_a_moment(deck: Deck, line: Line, session: Session) -> None:
     except RunError:
         # It has not begun, or was over before: both are answers.
         return
+
+
+def hold(path: Path, line: Line, works: tuple[str, ...], speed: float) -> None:
+    """Own runs that take their time, and say ``("closed", id)`` of each that is taken away.
+
+    Says ``("run", id, work)`` of each at first, then ``("moving",)`` once all have moved.
+    """
+    deck = Deck(path)
+    sessions = []
+    for name in works:
+        session = deck.start(replace(request(name), speed=speed))
+        line.send(("run", session.run_id, name))
+        sessions.append(session)
+    said = False
+    while sessions:
+        for session in list(sessions):
+            if session.closed.is_set():
+                sessions.remove(session)
+                line.send(("closed", session.run_id))
+            elif session.request.name in BY_HAND:
+                with suppress(LeaseLost, RunNotActive):
+                    _decide(deck, line, session)
+        if not said and all(
+            session.closed.is_set() or (session.progress and session.progress.state.settled > 2)
+            for session in sessions
+        ):
+            said = True
+            line.send(("moving",))
+        time.sleep(0.0005)
+    threading.Event().wait()
+
+
+def stall(path: Path, line: Line, work: str) -> None:
+    """Run one work to its end, stopped wherever a failpoint says; say ``("ended", id, status)``."""
+    deck = Deck(path)
+    line.send("ready")
+    session = deck.start(request(work))
+    line.send(("run", session.run_id, work))
+    session.closed.wait()
+    deck.host.wait_idle(60)
+    line.send(("ended", session.run_id, deck.service.record(session.run_id).status))
+    deck.close()
+
+
+def create(path: Path, line: Line, count: int) -> None:
+    """Make so many runs, none of which ever moves, and wait to be killed."""
+    service = _service(path)
+    for _ in range(count):
+        service.create(request("quick"))
+    line.send("made")
+    threading.Event().wait()
+
+
+def reap(path: Path, line: Line) -> None:
+    """Once told, take what orphans there are; say which."""
+    service = _service(path)
+    line.send("ready")
+    line.recv()
+    line.send(recover(service.ledger, service.instance, service.clock))
+    _leave(service)
+
+
+def crowd(path: Path, line: Line, tries: int, cap: int, seed: int) -> None:
+    """Try to make or take up so many runs under a cap, and give places back; say how it went."""
+    service = _service(path, Limits(max_active_runs=cap))
+    chance = random.Random(seed)
+    counts: Counter[str] = Counter()
+    line.send("ready")
+    line.recv()
+    mine: list[Session] = []
+    left: list[str] = []
+    for _ in range(tries):
+        if mine and chance.random() < 0.4:
+            session = mine.pop(chance.randrange(len(mine)))
+            if chance.random() < 0.5:
+                service.cancel(session.run_id)
+            else:
+                service.interrupt(session)
+                left.append(session.run_id)
+        try:
+            if left and chance.random() < 0.3:
+                mine.append(service.take_up(left.pop()))
+                counts["taken up"] += 1
+            else:
+                mine.append(service.create(request("quick")))
+                counts["made"] += 1
+        except TooManyActiveRuns:
+            counts["refused"] += 1
+    line.send(dict(counts))
+    _leave(service)
+
+
+def _service(path: Path, limits: Limits | None = None) -> RunService:
+    """An owner that moves nothing."""
+    return RunService(Ledger.open(path), Instance.take(path), limits=limits)
+
+
+def _leave(service: RunService) -> None:
+    for session in list(service.sessions.values()):
+        service.interrupt(session)
+    service.instance.release()
+    service.ledger.close()
