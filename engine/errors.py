@@ -12,6 +12,7 @@
     │   ├── InvalidParameter          a parameter value of the wrong type or range
     │   ├── UnknownSource             no such bar source
     │   ├── UnknownSymbol             a symbol the source does not have
+    │   ├── InvalidExpression         a breakpoint's condition that means nothing; has the column
     │   ├── InvalidFile               a bar or tape file that cannot be read as one
     │   └── InvalidTape               a tape line that is no decision
     ├── MarketDataError
@@ -108,6 +109,26 @@ class UnknownSource(InputError):
 
 class UnknownSymbol(InputError):
     code = "unknown_symbol"
+
+
+class InvalidExpression(InputError):
+    """``text`` is what was written, ``column`` (from 1) where it goes wrong."""
+
+    code = "invalid_expression"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        text: str,
+        column: int,
+        field: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(f"at column {column}: {message}", field=field, remedy=remedy)
+        self.problem = message
+        self.text = text
+        self.column = column
 
 
 class InvalidFile(InputError):

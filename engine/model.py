@@ -313,7 +313,8 @@ class RunRequest:
     """Everything that says how a run is to be made; the contract's options of ``run``.
 
     ``symbols`` None asks for all the source has. ``start`` and ``end`` are inclusive dates.
-    ``speed`` is in steps per second, None as fast as it goes; ``paused`` prepares only.
+    ``speed`` is in steps per second, None as fast as it goes; ``paused`` prepares only;
+    ``breakpoints`` are conditions at which it pauses (``engine.sim.expressions``).
     """
 
     strategy: str
@@ -334,6 +335,21 @@ class RunRequest:
     speed: float | None = None
     paused: bool = False
     baselines: bool = True
+    breakpoints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Breakpoint:
+    """A condition at which a run pauses (``engine.runs.breakpoints`` says when it is looked at).
+
+    ``once`` disables it at its first hit; ``hits`` counts them.
+    """
+
+    id: int
+    expression: str
+    enabled: bool = True
+    once: bool = False
+    hits: int = 0
 
 
 @dataclass(frozen=True, slots=True)

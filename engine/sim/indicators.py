@@ -111,6 +111,8 @@ INDICATORS: Final[Mapping[str, Indicator]] = {
     "volatility": Indicator((20,), "sample deviation of the last bar returns", _volatility),
 }
 
+_ANY_BARS: Final = OwnBars(*(np.array([1.0, 2.0]) for _ in OwnBars._fields))
+
 
 def compute(panel: Panel, name: str, *parameters: float) -> Floats:
     """The indicator at every grid point: float64[T, N], read-only, kept with the panel.
@@ -120,10 +122,7 @@ def compute(panel: Panel, name: str, *parameters: float) -> Floats:
     """
     defaults, formula = _named(name)
     if len(parameters) > len(defaults):
-        raise InvalidParameter(
-            f"{name} takes {len(defaults)} parameters, not {len(parameters)}",
-            field="indicator",
-        )
+        raise _too_many(name, defaults, parameters)
     filled = (*parameters, *defaults[len(parameters) :])
     key = (name, filled)
     cached = panel.indicator_cache.get(key)
@@ -132,6 +131,21 @@ def compute(panel: Panel, name: str, *parameters: float) -> Floats:
         cached.flags.writeable = False
         panel.indicator_cache[key] = cached
     return cached
+
+
+def check(name: str, *parameters: float) -> None:
+    """Raise ``InvalidParameter`` where ``compute`` would, whatever the bars."""
+    defaults, formula = _named(name)
+    if len(parameters) > len(defaults):
+        raise _too_many(name, defaults, parameters)
+    formula(_ANY_BARS, *parameters, *defaults[len(parameters) :])
+
+
+def _too_many(
+    name: str, defaults: tuple[float, ...], parameters: tuple[float, ...]
+) -> InvalidParameter:
+    takes = f"{len(defaults)} parameter{'' if len(defaults) == 1 else 's'}"
+    return InvalidParameter(f"{name} takes {takes}, not {len(parameters)}", field="indicator")
 
 
 def _named(name: str) -> tuple[tuple[float, ...], Formula]:

@@ -89,7 +89,7 @@ def test_parameters_are_talibs_in_its_order() -> None:
         ("stoch.fast", (), "stoch has the outputs slowk, slowd"),
         ("adx", (0,), "adx: .*; it takes timeperiod"),
         ("adx", (2.5,), r"adx with timeperiod=2\.5; a whole number"),
-        ("adx", (1, 2), "adx takes 1 parameters, not 2"),
+        ("adx", (1, 2), "adx takes 1 parameter, not 2"),
         ("mavp", (), "there is no indicator 'mavp'"),
         ("ADX", (), "there is no indicator 'ADX'"),
         ("nonsense", (), "a function of TA-Lib such as adx"),
