@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -17,6 +17,7 @@ import numpy as np
 
 from engine.errors import LedgerReadOnly, RunNotActive, RunNotResumable
 from engine.model import (
+    Breakpoint,
     CashFlow,
     Decision,
     Fill,
@@ -468,6 +469,37 @@ class Gateway:
     def step(self, run_id: str, count: int = 1) -> RunRecord:
         """Make ``count`` decisions: a manual run holds, a strategy is paused and decides."""
         return self._operate(run_id, "step", {"count": count})
+
+    def run_to(self, run_id: str, condition: str) -> RunRecord:
+        """Let a run go on, as fast as it can, to where an expression first holds.
+
+        A strategy's run is let go and pauses there by itself; one by hand holds until then. Raises
+        ``InvalidExpression``.
+        """
+        from engine.sim.expressions import parse
+
+        parse(condition, self.record(run_id).symbols)
+        return self._operate(run_id, "run_to", {"condition": condition})
+
+    def breakpoints(self, run_id: str) -> tuple[Breakpoint, ...]:
+        """The run's breakpoints, as the ledger holds them."""
+        from engine.runs.breakpoints import decode
+
+        return decode(self.record(run_id).metadata.get("breakpoints"))
+
+    def set_breakpoints(self, run_id: str, points: Sequence[Breakpoint]) -> RunRecord:
+        """Give a live or an interrupted run these breakpoints; hit counts are kept.
+
+        Raises ``InvalidExpression`` for one that means nothing to the run.
+        """
+        from engine.runs.breakpoints import checked, encode
+
+        service, _ = self._driving()
+        record = self.record(run_id)
+        checked(points, record.symbols)
+        if record.status == Status.INTERRUPTED and run_id not in service.sessions:
+            return service.set_breakpoints(run_id, points)
+        return self._operate(run_id, "breakpoints", {"breakpoints": encode(points)})
 
     def submit(self, run_id: str, step: int, decision: Decision) -> RunRecord:
         """Make the decision that is due at ``step`` by hand; durable when this returns."""

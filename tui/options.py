@@ -100,11 +100,12 @@ OPTIONS: Final[tuple[RunOption, ...]] = (
     RunOption("agent", "text", "The agent the run belongs to.", metavar="ID"),
     RunOption("speed", "number", "Steps a second [default: all it can].", metavar="RATE"),
     RunOption("paused", "flag", "Prepare the run and leave it for the app or `resume`."),
+    RunOption("break", "many", "Pause where this holds; may be repeated.", metavar="EXPR"),
     RunOption("baselines", "switch", "Run buy-and-hold beside it.", "yes"),
 )
 BY_NAME: Final[Mapping[str, RunOption]] = {option.name: option for option in OPTIONS}
 
-NOT_YET: Final = ("alpaca-url", "break", "isolate", "environment", "config")
+NOT_YET: Final = ("alpaca-url", "isolate", "environment", "config")
 
 
 def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
@@ -150,6 +151,7 @@ def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
         speed=given.optional_number("speed"),
         paused=given.flag("paused"),
         baselines=given.flag("baselines", default=True),
+        breakpoints=tuple(given.many("break")),
     )
 
 
@@ -335,6 +337,7 @@ def _differences(request: RunRequest) -> list[tuple[str, str]]:
         ("agent", request.agent_id, None),
         ("speed", request.speed, None),
         ("paused", request.paused, False),
+        *(("break", text, None) for text in request.breakpoints),
         ("baselines", request.baselines, True),
     ]
     return [(name, _shown(value)) for name, value, default in rows if value != default]

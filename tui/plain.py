@@ -13,6 +13,7 @@ from typing import Any, Final
 from engine.model import Position, RunRecord
 from tui.format import DASH, count, money, percent, quantity, share
 from tui.safe import cells, cut, fit, safe_line
+from tui.viewmodel.stopped import stopped_text
 
 _RETURNS: Final = frozenset({"total_return", "max_drawdown", "cagr", "best_day", "worst_day"})
 _SHARES: Final = frozenset({"annual_volatility", "win_rate", "exposure"})
@@ -146,6 +147,7 @@ def _head(record: RunRecord, owner: str) -> str:
         ("strategy", record.strategy),
         ("parameters", _parameters(record)),
         ("state", state(record, owner)),
+        ("stopped", stopped_text(record)),
         ("error", _error(record)),
         ("symbols", ", ".join(record.symbols)),
         ("bars", f"{record.source} {record.timeframe or ''}".rstrip()),

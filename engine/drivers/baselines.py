@@ -25,6 +25,7 @@ def baselines_of(request: RunRequest) -> list[RunRequest]:
         speed=None,
         paused=False,
         baselines=False,
+        breakpoints=(),
     )
     baselines = []
     if request.strategy != "buy_and_hold":

@@ -15,6 +15,7 @@ from engine import codec
 from engine.errors import InvalidOption, RunNotActive, StepdeckError
 from engine.failpoints import failpoint
 from engine.model import RunRecord
+from engine.runs import breakpoints
 from engine.runs.clock import wall_text
 from engine.runs.lifecycle import TERMINAL
 from engine.runs.service import RunService
@@ -22,7 +23,7 @@ from engine.store import writes
 from engine.store.reader import Reader
 
 ANSWER_SECONDS = 10.0
-KINDS = ("cancel", "pause", "resume", "speed", "step", "decide")
+KINDS = ("cancel", "pause", "resume", "speed", "step", "decide", "breakpoints", "run_to")
 
 
 def answer_pending(service: RunService, reader: Reader) -> None:
@@ -64,6 +65,10 @@ def carry_out(service: RunService, run_id: str, kind: str, data: Mapping[str, An
     if kind == "decide":
         decision = codec.decode_decision(data.get("decision", {}))
         return service.submit(run_id, int(data["step"]), decision, key=data.get("key"))
+    if kind == "breakpoints":
+        return service.set_breakpoints(run_id, breakpoints.decode(data.get("breakpoints")))
+    if kind == "run_to":
+        return service.run_to(run_id, str(data["condition"]))
     raise InvalidOption(f"no command {kind!r}", field="kind", remedy=f"one of {', '.join(KINDS)}")
 
 

@@ -208,7 +208,7 @@ class Host:
             if session.closed.is_set() or session.status is not Status.RUNNING:
                 return
             began = clock.monotonic()
-            speed = session.speed
+            speed = session.pace
             steps = 1 if speed is not None and speed < 100 else lane.slice_steps
             if speed is not None and speed >= 100:
                 steps = max(1, min(steps, int(speed * BATCH_SECONDS)))
@@ -223,7 +223,7 @@ class Host:
 
     def _flush_slow(self, session: Session) -> None:
         """A run slower than its batches commits each step, or its row would lag behind it."""
-        speed = session.speed
+        speed = session.pace
         if speed is not None and speed * BATCH_SECONDS <= 1 and not session.closed.is_set():
             self.service.flush(session)
 

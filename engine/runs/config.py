@@ -11,8 +11,10 @@ from typing import Any
 from engine import codec
 from engine.model import Costs, Rules, RunRequest
 
-# What a run is called, how fast it goes and who watches it do not change its result.
-_NOT_IN_HASH = frozenset({"name", "tags", "agent_id", "speed", "paused", "baselines"})
+# What a run is called, how fast it goes, where it stops and who watches change no result.
+_NOT_IN_HASH = frozenset(
+    {"name", "tags", "agent_id", "speed", "paused", "baselines", "breakpoints"}
+)
 
 
 def encode_request(request: RunRequest) -> dict[str, Any]:
@@ -24,6 +26,7 @@ def encode_request(request: RunRequest) -> dict[str, Any]:
     config["params"] = dict(request.params)
     config["symbols"] = list(request.symbols) if request.symbols is not None else None
     config["tags"] = list(request.tags)
+    config["breakpoints"] = list(request.breakpoints)
     return config
 
 
@@ -37,7 +40,8 @@ def decode_request(config: Mapping[str, Any]) -> RunRequest:
             values[name] = date.fromisoformat(values[name])
     if values.get("symbols") is not None:
         values["symbols"] = tuple(values["symbols"])
-    values["tags"] = tuple(values.get("tags") or ())
+    for name in ("tags", "breakpoints"):
+        values[name] = tuple(values.get(name) or ())
     rules = dict(values.get("rules") or {})
     rules["costs"] = Costs(**(rules.get("costs") or {}))
     values["rules"] = Rules(**rules)

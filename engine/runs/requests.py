@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine import market
-from engine.errors import InvalidOption
+from engine.errors import InvalidExpression, InvalidOption
 from engine.market import BarSource
 from engine.market.actions import COLUMN_SPECS
 from engine.model import Driver, Rules, RunRequest
+from engine.sim.expressions import parse
 from engine.sim.lots import LEAST_LOT
 from engine.strategies import registry
 
@@ -68,6 +69,8 @@ def prepare(
     loaded = loaded or registry.load(request.strategy)
     params = registry.parse_params(loaded.info, request.params)
     source = source or market.resolve(request)
+    for text in request.breakpoints:
+        _check_breakpoint(text, source.symbols)
     request = replace(
         request,
         strategy=_from_anywhere(request.strategy, loaded.info.path),
@@ -78,6 +81,14 @@ def prepare(
         timeframe=source.timeframe,
     )
     return Prepared(request, source, loaded)
+
+
+def _check_breakpoint(text: str, symbols: tuple[str, ...]) -> None:
+    try:
+        parse(text, symbols)
+    except InvalidExpression as error:
+        error.field = "break"
+        raise
 
 
 def _from_anywhere(spec: str, path: Path | None) -> str:

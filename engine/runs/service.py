@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.errors import (
@@ -19,8 +19,9 @@ from engine.errors import (
 )
 from engine.failpoints import failpoint
 from engine.market import BarSource
-from engine.model import Decision, RunRecord, RunRequest
-from engine.runs import adoption, answers, deadlines, replay, rows
+from engine.model import Breakpoint, Decision, RunRecord, RunRequest
+from engine.runs import adoption, answers, deadlines, replay, rows, stopping
+from engine.runs.breakpoints import encode, of_texts
 from engine.runs.clock import Clock, SystemClock, wall_text
 from engine.runs.commit import Committer
 from engine.runs.instance import Instance, is_alive
@@ -96,6 +97,8 @@ class RunService:
         request = prepared.request
         run_id = uuid.uuid4().hex[:12]
         metadata = rows.how_made(self.surface)
+        if request.breakpoints and baseline_of is None:
+            metadata["breakpoints"] = encode(of_texts(request.breakpoints))
         columns = rows.first_row(
             prepared,
             run_id=run_id,
@@ -164,6 +167,7 @@ class RunService:
             if session.closed.is_set() or progress is None:
                 return
             simulation = progress.simulation
+            stopping.note_execution(session)
             columns: dict[str, Any] = {
                 "total_steps": simulation.total_steps,
                 "bars_hash": simulation.panel.content_hash,
@@ -185,7 +189,8 @@ class RunService:
                 state, result = simulation.start(progress.state)
                 progress.take(state, result)
                 self.committer.add(session, result, session.prepared.driver)
-                self.flush(session, wait=True)
+                if not stopping.stopped_at_start(self, session, result):
+                    self.flush(session, wait=True)
             self._keep_deadline(session)
         self.ready(session)
 
@@ -202,7 +207,7 @@ class RunService:
         assert decide is not None
         before = progress.state.decided
         with captured(session.output):
-            advanced = decide.advance(progress.simulation, progress.state, before + steps)
+            advanced, hits = session.breaks.advance(decide, progress, before + steps)
         progress.take(advanced.state, advanced.result)
         self.committer.add(session, advanced.result, session.prepared.driver)
         made = progress.state.decided - before
@@ -210,6 +215,8 @@ class RunService:
             self.fail(session, advanced.fault)
         elif progress.state.done:
             self.complete(session)
+        elif hits:
+            stopping.stop(self, session, hits)
         elif self.committer.due(session):
             self.flush(session, wait=False)
         return made
@@ -257,7 +264,8 @@ class RunService:
         step = progress.state.decided
         source = "agent" if session.agent_decides else "manual"
         failpoint("submit.before")
-        state, result = progress.simulation.step(progress.state, decision)
+        before, peak = progress.state, progress.tally.peak
+        state, result = progress.simulation.step(before, decision)
         progress.take(state, result)
         at = session.deadline.at if session.deadline is not None else None
         self.committer.add(
@@ -267,6 +275,8 @@ class RunService:
         session.timeouts_in_row = 0
         if state.done:
             self.complete(session)
+        elif hits := session.breaks.after(progress, before, peak, result):
+            stopping.stop(self, session, hits)
         else:
             self.flush(session, wait=True)
         failpoint("submit.after")
@@ -292,13 +302,14 @@ class RunService:
             if session.agent_decides:
                 raise RunNotActive(f"the decisions of run {run_id} are its agent's", field="run")
             if session.decide is None:
+                stops = session.breaks.stops
                 for _ in range(count):
-                    if session.closed.is_set():
+                    if session.closed.is_set() or session.breaks.stops != stops:
                         break
                     self.submit(run_id, progress.state.decided, Decision())
                 return self.record(run_id)
             if session.status is Status.RUNNING:
-                self._move(session, Trigger.PAUSE)
+                self.hold(session, stopping.without_goal(session))
             self.advance(session, count)
             if not session.closed.is_set():
                 self.flush(session, wait=True)
@@ -313,16 +324,37 @@ class RunService:
         """Hold the run after the step in progress. Pausing a paused run changes nothing."""
         with self._moving(run_id) as (session, _):
             if session.status is Status.RUNNING:
-                self._move(session, Trigger.PAUSE)
-                self._keep_deadline(session)
+                self.hold(session, stopping.without_goal(session))
         return self.record(run_id)
+
+    def hold(
+        self, session: Session, columns: Mapping[str, Any], *, reason: str | None = None
+    ) -> None:
+        """Pause a session that runs: its batch, ``columns`` and the status in one transaction."""
+        self._move(session, Trigger.PAUSE, reason=reason, columns=columns)
+        self._keep_deadline(session)
 
     def resume(self, run_id: str) -> RunRecord:
         """Let a paused run move again. Resuming a running run changes nothing."""
         with self._moving(run_id) as (session, _):
             if session.status is Status.PAUSED:
-                self._move(session, Trigger.RESUME)
-                self._keep_deadline(session)
+                self.let_go(session, {})
+        self.ready(session)
+        return self.record(run_id)
+
+    def let_go(self, session: Session, columns: Mapping[str, Any]) -> None:
+        """Let a session go on that is paused, with columns of its row."""
+        self._move(session, Trigger.RESUME, columns=columns)
+        self._keep_deadline(session)
+
+    def set_breakpoints(self, run_id: str, points: Sequence[Breakpoint]) -> RunRecord:
+        """Give a run other breakpoints; see ``stopping.replace_all``."""
+        return stopping.replace_all(self, run_id, points)
+
+    def run_to(self, run_id: str, condition: str) -> RunRecord:
+        """Let a run go on to where ``condition`` first holds; see ``stopping.aim``."""
+        with self._moving(run_id) as (session, progress):
+            stopping.aim(self, session, progress, condition)
         self.ready(session)
         return self.record(run_id)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engine.errors import StepdeckError
 from engine.market import Bars
 from engine.model import CashFlow, Decision, Fill, RunRequest
+from engine.runs.breakpoints import Breakpoints
 from engine.runs.lifecycle import Status
 from engine.runs.output import RunOutput
 from engine.runs.requests import Prepared
@@ -162,7 +163,8 @@ class Session:
 
     ``lock`` is held by whoever moves the run: an engine thread for a slice, or a caller of the
     service for an operation. A caller announces itself with ``claim``, and engine threads then
-    leave the run alone, because a lock alone is not fair.
+    leave the run alone, because a lock alone is not fair. What ``breaks`` holds comes from
+    ``metadata`` and goes back into it, and so outlives the session.
     """
 
     run_id: str
@@ -188,15 +190,27 @@ class Session:
     unwritten_since: float = 0.0
     in_flight: deque[Future[bool]] = field(default_factory=deque)
     error: StepdeckError | None = None
+    breaks: Breakpoints = field(init=False)
     closed: threading.Event = field(default_factory=threading.Event)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _claims: int = 0
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        self.breaks = Breakpoints.stored(self.metadata, self.request.symbols or ())
+
     @property
     def claimed(self) -> bool:
         """Whether somebody waits to operate on the run; engine threads then keep off."""
         return self._claims > 0
+
+    @property
+    def pace(self) -> float | None:
+        """Steps a second it is held to, None without limit.
+
+        A run that goes to a goal goes as fast as it can.
+        """
+        return None if self.breaks.goal is not None else self.speed
 
     @property
     def request(self) -> RunRequest:

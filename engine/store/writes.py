@@ -188,17 +188,21 @@ def update_run(
     conn: Connection,
     run_id: str,
     *,
-    owner: str,
+    owner: str | None,
     epoch: int,
     at: str,
     columns: Mapping[str, Any],
+    status: str | None = None,
 ) -> bool:
-    """Set columns of an active run that change nothing of its state; False if the lease is lost."""
+    """Set columns of a run that change nothing of its state; False if the lease is lost.
+
+    The run must be active, or of the one ``status`` that is given.
+    """
     values = {**encode_columns(columns), "updated_at": at}
     changed = conn.execute(
-        f"UPDATE runs SET {_settings(values)} WHERE run_id = ? AND owner_instance = ? "
-        f"AND lease_epoch = ? AND status IN {ACTIVE}",
-        (*values.values(), run_id, owner, epoch),
+        f"UPDATE runs SET {_settings(values)} WHERE run_id = ? AND owner_instance IS ? "
+        f"AND lease_epoch = ? AND (status = ? OR ? IS NULL AND status IN {ACTIVE})",
+        (*values.values(), run_id, owner, epoch, status, status),
     ).rowcount
     return changed > 0
 

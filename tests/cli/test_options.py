@@ -52,6 +52,7 @@ def test_every_option_has_its_place() -> None:
         "commission-pct": "0.001", "slippage-bps": "2.5", "participation": "0.1",
         "allow-short": True, "max-leverage": "2", "risk-free": "0.04", "seed": "7", "name": "n",
         "tag": ["x", "y"], "agent": "bot", "speed": "10", "paused": True, "baselines": False,
+        "break": ["fill", "drawdown < -5%"],
     }  # fmt: skip
     assert set(values) == {option.name for option in OPTIONS} - {"universe"}
     request = build_request("sma_cross", values)
@@ -60,7 +61,7 @@ def test_every_option_has_its_place() -> None:
         "1Hour", "24/7", "Europe/Berlin", "columns", True,
         Rules(5000, 1e-9, "close", Costs("sec", 1, 0.005, 0.001, True, False, 2.5), 0.1, True, 2,
               0.04, 7, 365),
-        "n", ("x", "y"), "bot", 10, True, False,
+        "n", ("x", "y"), "bot", 10, True, False, ("fill", "drawdown < -5%"),
     )  # fmt: skip
     assert parsed(command_line(request)) == request
 

@@ -20,6 +20,8 @@ import click
 from engine.model import RunRecord
 from tui.commands.common import Deck, print_json, report
 from tui.plain import run_document, run_text
+from tui.safe import safe_line
+from tui.viewmodel.stopped import stopped_text
 
 if TYPE_CHECKING:
     from tui.gateway import Gateway
@@ -101,6 +103,8 @@ def _follow(gateway: Gateway, run_id: str, signals: Signals) -> RunRecord:
             show(record)
             if signals.cancel:
                 record = gateway.cancel(run_id)
+            elif stopped_text(record) is not None:
+                break  # there is nobody here who could let it go on
     return record
 
 
@@ -172,8 +176,21 @@ def _wait_for_baselines(gateway: Gateway, signals: Signals) -> None:
 
 
 def exit_status(record: RunRecord, *, as_json: bool) -> int:
-    """The exit status of a run that ended so; what did not go well is said on stderr."""
+    """The exit status of a run that ended so; what did not go well is said on stderr.
+
+    A run that a breakpoint stopped did what it was asked to.
+    """
     if record.status == "completed":
+        return DONE
+    stopped = stopped_text(record)
+    if stopped is not None:
+        if not as_json:
+            click.echo(safe_line(f"run {record.run_id} {stopped}"), err=True)
+            click.echo(
+                f"`stepdeck {record.run_id}` opens it there; "
+                f"`stepdeck resume {record.run_id}` goes on with it",
+                err=True,
+            )
         return DONE
     message = f"run {record.run_id} {_BECAME.get(record.status, record.status)}"
     if record.error_message:

@@ -95,6 +95,7 @@ PACE: Final = Group(
         _option("name", text="what to call the run"),
         _option("speed", text="steps a second; empty: all it can"),
         _option("paused", text="begin paused"),
+        _option("break", "breakpoint", "pause where this holds, such as drawdown < -5%"),
         _option("baselines", "baseline", "buy-and-hold beside it"),
     ),
 )

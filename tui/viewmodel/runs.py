@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.model import RunRecord
+from tui.viewmodel.stopped import stopped_text
 
 if TYPE_CHECKING:
     from tui.gateway import RunRow
@@ -203,7 +204,10 @@ def counts(runs: Iterable[RunView]) -> Mapping[str, int]:
 
 
 def why_it_ended(record: RunRecord) -> str | None:
-    """The end of a run in a line, or None while it goes on."""
+    """The end of a run in a line, or why it stands still; None while it goes on."""
+    stopped = stopped_text(record)
+    if stopped is not None:
+        return stopped
     if record.status == "interrupted":
         return "interrupted: its owner left it; it can be taken up where it stopped"
     if record.status not in TERMINAL:

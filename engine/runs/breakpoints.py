@@ -1,0 +1,226 @@
+"""The breakpoints of a live run: what they are, when they are looked at, and what was seen.
+
+A breakpoint is looked at **before each decision but the first one after a start or a resume**: once
+a step has been made and settled, its condition is asked of what the next decision is *about to see*
+(the bars up to the one that has just closed, indicators, the account) and of what has *just
+happened* (the decision before, and the orders, fills and payments since). Where it holds, the run
+is paused there: nothing of that next decision has been made. A new run is also looked at before its
+very first decision. A condition that goes on holding stops the run at every step;
+``crosses_above`` and ``crosses_below`` hold only where something begins.
+
+Nothing is looked at while a log is replayed, so that a resume, a rewind or a hand-back hits nothing
+a second time. What is looked at changes nothing of what is decided or settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from engine.errors import InvalidExpression, InvalidOption
+from engine.model import Breakpoint
+from engine.sim.conditions import Condition, Seen, over
+from engine.sim.expressions import parse
+from engine.sim.panel import Panel
+from engine.sim.sight import Sight
+from engine.sim.state import Advance, State, StepResult, join
+
+if TYPE_CHECKING:
+    from engine.runs.session import Decider, Progress
+
+__all__ = ["MOST", "Breakpoint", "Breakpoints", "Hit", "checked", "decode", "encode", "of_texts"]
+
+MOST: Final = 50
+"""Breakpoints of one run."""
+
+
+class Hit(NamedTuple):
+    """A condition that held before the decision at ``step``; ``breakpoint`` None: the run's goal.
+
+    ``saw`` is what each word in it was worth.
+    """
+
+    breakpoint: int | None
+    expression: str
+    step: int
+    saw: Seen
+
+
+class Breakpoints:
+    """Those of one live run, and the goal it is running to; guarded by the session's lock.
+
+    ``goal`` is a condition that is dropped once it has held, or once anything else stops the run.
+    ``stops`` counts how often the run was stopped here.
+    """
+
+    def __init__(self, points: Iterable[Breakpoint] = (), goal: str | None = None) -> None:
+        self.points = tuple(points)
+        self.goal = goal
+        self.stops = 0
+        self._conditions: dict[str, Condition] = {}
+        self._panel: Panel | None = None
+
+    @classmethod
+    def stored(cls, metadata: Mapping[str, Any], symbols: Sequence[str]) -> Breakpoints:
+        """Those that a run's metadata holds; one that does not suit the run is disabled."""
+        goal = metadata.get("run_to")
+        points = decode(metadata.get("breakpoints"))
+        return cls(
+            (point if _suits(point.expression, symbols) else replace(point, enabled=False))
+            for point in points
+        )._with_goal(goal if isinstance(goal, str) and _suits(goal, symbols) else None)
+
+    def _with_goal(self, goal: str | None) -> Breakpoints:
+        self.goal = goal
+        return self
+
+    @property
+    def enabled(self) -> bool:
+        """Whether any breakpoint is."""
+        return any(point.enabled for point in self.points)
+
+    @property
+    def watching(self) -> bool:
+        """Whether there is anything to look at, so that decisions must be made one by one."""
+        return self.goal is not None or self.enabled
+
+    def change(self, points: Iterable[Breakpoint]) -> None:
+        """Replace the breakpoints; the same expression under the same id keeps its hits."""
+        known = {(point.id, point.expression): point.hits for point in self.points}
+        self.points = tuple(
+            replace(point, hits=max(point.hits, known.get((point.id, point.expression), 0)))
+            for point in points
+        )
+
+    # -- looking --------------------------------------------------------------------------------
+
+    def advance(
+        self, decide: Decider, progress: Progress, stop: int
+    ) -> tuple[Advance, tuple[Hit, ...]]:
+        """Let ``decide`` decide up to ``stop``, at most to where a condition holds.
+
+        With nothing to look at that is its own ``advance``; else it is asked for a step at a time.
+        """
+        simulation, state = progress.simulation, progress.state
+        if not self.watching:
+            return decide.advance(simulation, state, stop), ()
+        peak = progress.tally.peak
+        sight = Sight(simulation, state, peak)
+        results: list[StepResult] = []
+        hits: tuple[Hit, ...] = ()
+        while True:
+            advanced = decide.advance(simulation, state, state.decided + 1)
+            state, result, fault = advanced
+            results.append(result)
+            if fault is not None or state.done:
+                break
+            peak = _higher(peak, result)
+            sight.before = None  # or every sight of the run would hang on the next
+            sight = Sight(simulation, state, peak, result, sight)
+            hits = self.look(sight)
+            if hits or state.decided >= stop:
+                break
+        return Advance(state, join(results), fault), hits
+
+    def after(
+        self, progress: Progress, before: State | None, peak: float, result: StepResult
+    ) -> tuple[Hit, ...]:
+        """What holds after one step that was made apart: from ``before`` at ``peak`` equity.
+
+        ``before`` is None for the start of a run. Call it once ``progress`` has taken the step.
+        """
+        state = progress.state
+        if not self.watching or state.done:
+            return ()
+        simulation = progress.simulation
+        earlier = Sight(simulation, before, peak) if before is not None else None
+        return self.look(Sight(simulation, state, progress.tally.peak, result, earlier))
+
+    def look(self, sight: Sight) -> tuple[Hit, ...]:
+        """The conditions that hold now, counted: one-shot ones disabled, the goal dropped."""
+        hits: list[Hit] = []
+        points: list[Breakpoint] = []
+        for point in self.points:
+            if point.enabled:
+                condition = self._condition(point.expression, sight)
+                if condition.holds(sight):
+                    saw = condition.saw(sight)
+                    hits.append(Hit(point.id, point.expression, sight.step, saw))
+                    point = replace(point, hits=point.hits + 1, enabled=not point.once)
+            points.append(point)
+        if self.goal is not None:
+            condition = self._condition(self.goal, sight)
+            if condition.holds(sight):
+                hits.append(Hit(None, self.goal, sight.step, condition.saw(sight)))
+        if hits:
+            self.points = tuple(points)
+            self.goal = None
+            self.stops += 1
+        return tuple(hits)
+
+    def _condition(self, text: str, sight: Sight) -> Condition:
+        panel = sight.simulation.panel
+        if panel is not self._panel:
+            self._panel, self._conditions = panel, {}
+        found = self._conditions.get(text)
+        if found is None:
+            found = self._conditions[text] = over(parse(text, panel.symbols), panel)
+        return found
+
+
+def _higher(peak: float, result: StepResult) -> float:
+    return max(peak, float(result.equity.max())) if result.rows else peak
+
+
+def _suits(text: str, symbols: Sequence[str]) -> bool:
+    try:
+        parse(text, symbols or None)
+    except InvalidExpression:
+        return False
+    return True
+
+
+# -- as data --------------------------------------------------------------------------------------
+
+
+def of_texts(texts: Iterable[str]) -> tuple[Breakpoint, ...]:
+    """Lasting breakpoints with these conditions, numbered from 1."""
+    return tuple(Breakpoint(number, text.strip()) for number, text in enumerate(texts, 1))
+
+
+def checked(points: Sequence[Breakpoint], symbols: Sequence[str]) -> tuple[Breakpoint, ...]:
+    """The breakpoints, if a run of these symbols can have them.
+
+    Raises ``InvalidExpression`` for a condition that means nothing there, ``InvalidOption`` for
+    too many and for an id that stands twice.
+    """
+    if len(points) > MOST:
+        raise InvalidOption(
+            f"{len(points)} breakpoints", field="breakpoints", remedy=f"at most {MOST}"
+        )
+    if len({point.id for point in points}) != len(points):
+        raise InvalidOption("two breakpoints with one id", field="breakpoints")
+    for point in points:
+        parse(point.expression, symbols or None)
+    return tuple(points)
+
+
+def encode(points: Iterable[Breakpoint]) -> list[dict[str, Any]]:
+    """The breakpoints as plain JSON values."""
+    return [asdict(point) for point in points]
+
+
+def decode(stored: object) -> tuple[Breakpoint, ...]:
+    """The breakpoints of plain JSON values; what is not one is left out."""
+    rows = stored if isinstance(stored, list) else []
+    return tuple(point for row in rows if (point := _decoded(row)) is not None)
+
+
+def _decoded(row: object) -> Breakpoint | None:
+    if not isinstance(row, Mapping):
+        return None
+    number, text, hits = row.get("id"), row.get("expression"), row.get("hits", 0)
+    if not (isinstance(number, int) and isinstance(hits, int) and isinstance(text, str)):
+        return None
+    return Breakpoint(number, text, bool(row.get("enabled", True)), bool(row.get("once")), hits)
