@@ -40,6 +40,11 @@ def _until(holds: Callable[[], bool]) -> None:
     raise AssertionError("it did not come to pass")
 
 
+def _opened(session: Session, step: int) -> bool:
+    """Whether the step's time has begun: only then does a push of the clock count against it."""
+    return session.deadline is not None and session.deadline.step == step
+
+
 def _settled(deck: Deck, run_id: str) -> int:
     return deck.service.record(run_id).step_index
 
@@ -50,7 +55,8 @@ def test_the_host_holds_a_step_whose_deadline_passed(deck: Deck) -> None:
     run_id = session.run_id
     deck.service.submit(run_id, 0, BUY)
     deck.clock.ahead += 1001
-    _until(lambda: _settled(deck, run_id) == 3)
+    _until(lambda: _opened(session, 2))
+    assert _settled(deck, run_id) == 3
     record = deck.service.record(run_id)
     assert (record.status, record.timeout_holds) == ("running", 1)
     with deck.reader() as reader:
@@ -109,7 +115,7 @@ def test_an_adoption_starts_the_deadline_anew(deck: Deck) -> None:
     session = deck.ready(AGENT)
     run_id = session.run_id
     deck.clock.ahead += 1001
-    _until(lambda: _settled(deck, run_id) == 2)
+    _until(lambda: _opened(session, 1))
     deck.clock.ahead += 900
     deck.service.interrupt(session)
     again = deck.take_up(run_id)
@@ -136,12 +142,14 @@ def test_an_agent_that_never_answers_is_abandoned(open_deck: Callable[..., Deck]
     run_id = session.run_id
     for step in (0, 1):
         deck.clock.ahead += 1001
-        _until(lambda step=step: _settled(deck, run_id) == step + 2)  # type: ignore[misc]
+        _until(lambda step=step: _opened(session, step + 1))  # type: ignore[misc]
     deck.service.submit(run_id, 2, BUY)
     for step in (3, 4, 5):
         assert not session.closed.is_set()
         deck.clock.ahead += 1001
-        _until(lambda step=step: _settled(deck, run_id) == step + 2)  # type: ignore[misc]
+        _until(
+            lambda step=step: _opened(session, step + 1) or session.closed.is_set()  # type: ignore[misc]
+        )
     record = deck.service.record(run_id)
     assert (record.status, record.end_reason) == ("cancelled", "agent_abandoned")
     assert record.timeout_holds == 5
