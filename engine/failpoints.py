@@ -64,8 +64,8 @@ FAILPOINTS: Final[Mapping[str, str]] = {
     "migrate.after": "the upgrade is committed",
     # -- owners
     "instance.before": "this process has no lock file yet",
-    "instance.made": "its lock file is there and is not locked",
-    "instance.locked": "its lock file is locked and empty",
+    "instance.made": "its lock file is there under another name and is not locked",
+    "instance.locked": "it is locked and says who holds it, still under another name",
     "instance.taken": "its lock file is locked and says who holds it",
     "instance.releasing": "all its runs are left, its lock file is still there",
     "instance.unlinked": "its lock file is gone, the lock on it is still held",
@@ -75,7 +75,7 @@ FAILPOINTS: Final[Mapping[str, str]] = {
     "heartbeat.filed": "it is in the lock file and not in the rows",
     "heartbeat.after": "it is in the rows as well",
     "recover.found": "orphans have been found and none has been taken",
-    "recover.taken": "one orphan has been taken",
+    "recover.taken": "orphans have been taken, all in one transaction",
     "adopt.before": "a run's row is about to change its owner, in the open transaction",
     "adopt.written": "it has another owner and epoch, in the open transaction",
     # -- runs

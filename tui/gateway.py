@@ -144,7 +144,6 @@ class Gateway:
             return cls(path, None, None, None)
         # Loaded here, so that watching a ledger needs no engine.
         from engine.drivers.host import Host, tune_interpreter
-        from engine.runs.clock import SystemClock
         from engine.runs.recovery import recover
         from engine.runs.service import RunService
 
@@ -158,7 +157,7 @@ class Gateway:
             raise
         service = RunService(ledger, instance, limits=limits, surface=surface)
         if limits.recover_on_start:
-            recover(ledger, instance, SystemClock())
+            recover(ledger, instance, service.clock, service.liveness)
         host = Host(service, slice_seconds=0.005 if app else 0.02)
         return cls(path, ledger, service, host)
 

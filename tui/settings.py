@@ -139,6 +139,13 @@ TABLE: Final[tuple[Setting, ...]] = (
         "silence after which an owner counts as dead where locks do not work; 0: never",
     ),
     Setting(
+        "probe_locks",
+        "STEPDECK_PROBE_LOCKS",
+        True,
+        _switch,
+        "ask the kernel whether an owner lives; 0: by heartbeats, where a file system's locks lie",
+    ),
+    Setting(
         "recover_on_start",
         "STEPDECK_RECOVER_ON_START",
         True,

@@ -1,7 +1,7 @@
 """The host: a few engine threads that keep the active runs of this process moving.
 
 Runs share the threads in short, fair slices, so that a screen beside them stays quick. One more
-thread watches the ledger for commands from other processes and keeps the heartbeat. A thread that
+thread watches the ledger for commands from other processes, one keeps the heartbeat. A thread that
 a strategy holds for long gets a substitute, so that it slows nobody else.
 """
 
@@ -23,7 +23,7 @@ from engine.model import RunRequest
 from engine.runs.commit import BATCH_SECONDS, BATCH_STEPS
 from engine.runs.lifecycle import Status
 from engine.runs.output import captured
-from engine.runs.recovery import recover
+from engine.runs.reaper import Reaper
 from engine.runs.service import RunService
 from engine.runs.session import Session
 
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.05
 HEARTBEAT_SECONDS = 5.0
+RETRY_SECONDS = 1.0
 STUCK_SECONDS = 2.0
 
 
@@ -62,6 +63,7 @@ class Host:
         self, service: RunService, *, threads: int = 2, slice_seconds: float = 0.02
     ) -> None:
         self.service = service
+        self.reaper = Reaper(service)
         self._slice_seconds = slice_seconds
         self._queue: deque[_Lane] = deque()
         self._lanes: dict[str, _Lane] = {}
@@ -79,6 +81,8 @@ class Host:
             self._hire()
         self._watcher = threading.Thread(target=self._watch, name="stepdeck-watch", daemon=True)
         self._watcher.start()
+        self._pulse = threading.Thread(target=self._beat, name="stepdeck-pulse", daemon=True)
+        self._pulse.start()
 
     def enqueue(self, session: Session) -> None:
         """Let ``session`` have its turns, if it can move."""
@@ -105,7 +109,7 @@ class Host:
         self._stop_watching.set()
         clock = self.service.clock
         until = clock.monotonic() + timeout
-        for thread in [*self._busy_since, self._watcher]:
+        for thread in [*self._busy_since, self._watcher, self._pulse]:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, until - clock.monotonic()))
 
@@ -252,11 +256,11 @@ class Host:
     # -- the watcher ----------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Commands from other processes, deadlines, the heartbeat, stuck threads, the reaper."""
+        """Commands from other processes, deadlines, stuck threads, and the reaper."""
         service = self.service
         clock = service.clock
         now = clock.monotonic()
-        beat, reap, beats = now, now + service.limits.reaper_interval_seconds, 0
+        retry, reap = now, now + service.limits.reaper_interval_seconds
         with service.ledger.reader() as reader:
             seen = -1
             while not self._stop_watching.wait(WATCH_SECONDS):
@@ -267,16 +271,20 @@ class Host:
                     if version != seen:
                         seen = version
                         commands.answer_pending(service, reader)
-                    if now >= beat:
-                        beat, beats = now + HEARTBEAT_SECONDS, beats + 1
-                        service.beat(beats)
+                    if now >= retry:
+                        retry = now + RETRY_SECONDS
                         service.retry_unsaid()
                     if now >= reap:
                         reap = now + service.limits.reaper_interval_seconds
-                        recover(service.ledger, service.instance, clock)
+                        self.reaper.sweep()
                 except LedgerError as error:
                     log.warning("watcher: %s", error)
                 self._replace_stuck(now)
+
+    def _beat(self) -> None:
+        """The heart has a thread of its own: it must not wait for the ledger with the watcher."""
+        while not self._stop_watching.wait(HEARTBEAT_SECONDS):
+            self.service.pulse.beat()
 
     def _replace_stuck(self, now: float) -> None:
         with self._wake:

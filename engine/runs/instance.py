@@ -2,21 +2,26 @@
 
 Each process that writes a ledger holds an exclusive ``flock`` on a file named after its instance
 beside the ledger. The kernel drops it when the process dies and keeps it while the process is
-merely stopped, so a probe needs no clock. The file's text says who holds it, for people.
+merely stopped, so a probe needs no clock. The file's text says who holds it, for people, and
+carries the heartbeat, for file systems that have no locks.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import uuid
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from engine.errors import LedgerReadOnly
 from engine.failpoints import failpoint
 from engine.store.locks import instance_lock, lock_text
+
+# What flock says where a file system has none.
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 def lock_path(ledger: Path, instance: str) -> Path:
@@ -27,8 +32,9 @@ def lock_path(ledger: Path, instance: str) -> Path:
 class Instance:
     """This process as an owner. Take it before the first row, release it after the last."""
 
-    def __init__(self, ledger: Path, file: IO[str], identity: str) -> None:
+    def __init__(self, ledger: Path, file: IO[str], identity: str, *, locked: bool) -> None:
         self.id = identity
+        self._locked = locked
         self._path = lock_path(ledger, identity)
         self._file = file
 
@@ -37,9 +43,10 @@ class Instance:
         """A new instance that holds its lock. Raises ``LedgerReadOnly`` if the folder refuses."""
         identity = str(uuid.uuid4())
         path = lock_path(ledger, identity)
+        draft = path.with_name(f".{path.name}.new")
         failpoint("instance.before")
         try:
-            file = path.open("w", encoding="utf-8")
+            file = draft.open("w", encoding="utf-8")
         except OSError as error:
             raise LedgerReadOnly(
                 f"cannot write beside the ledger {ledger}: {error.strerror}",
@@ -47,17 +54,21 @@ class Instance:
                 remedy="name a ledger in a folder you may write to with --db",
             ) from error
         failpoint("instance.made")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        failpoint("instance.locked")
-        held = cls(ledger, file, identity)
+        held = cls(ledger, file, identity, locked=_lock(file))
         held.beat(0)
+        failpoint("instance.locked")
+        # Under its name it is locked and filled from the first moment: a file that is not is dead.
+        draft.rename(path)
         failpoint("instance.taken")
         return held
 
     def beat(self, sequence: int) -> None:
         """Write the heartbeat counter and who we are into the lock file."""
+        said = {"instance": self.id, "pid": os.getpid(), "heartbeat": sequence}
+        if not self._locked:
+            said["locked"] = False
         self._file.seek(0)
-        json.dump({"instance": self.id, "pid": os.getpid(), "heartbeat": sequence}, self._file)
+        self._file.write(json.dumps(said))
         self._file.truncate()
         self._file.flush()
 
@@ -70,8 +81,21 @@ class Instance:
             self._file.close()
 
 
-def is_alive(ledger: Path, instance: str) -> bool:
-    """Whether the process that is ``instance`` still lives (stopped counts as living)."""
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    return True
+
+
+def probe(ledger: Path, instance: str) -> bool | None:
+    """Whether the lock of ``instance`` is held, by a process that runs or is stopped.
+
+    None where the file system cannot say.
+    """
     try:
         file = lock_path(ledger, instance).open(encoding="utf-8")
     except FileNotFoundError:
@@ -81,7 +105,20 @@ def is_alive(ledger: Path, instance: str) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
-    return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            return None
+        # Its owner may have been refused the lock where we are not.
+        return None if describe(ledger, instance).get("locked") is False else False
+
+
+def is_alive(ledger: Path, instance: str) -> bool:
+    """Whether the process that is ``instance`` still lives (stopped counts as living).
+
+    For showing: where locks cannot be probed it is taken to.
+    """
+    return probe(ledger, instance) is not False
 
 
 def describe(ledger: Path, instance: str) -> dict[str, Any]:

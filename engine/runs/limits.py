@@ -13,6 +13,7 @@ class Limits:
     max_active_runs_per_agent: int = 5
     reaper_interval_seconds: float = 60.0
     heartbeat_stale_seconds: float = 300.0
+    probe_locks: bool = True
     recover_on_start: bool = True
     decision_timeout_seconds: float = 60.0
     abandon_after_timeouts: int = 10

@@ -24,7 +24,7 @@ from engine.runs import adoption, answers, deadlines, replay, rows, stopping
 from engine.runs.breakpoints import encode, of_texts
 from engine.runs.clock import Clock, SystemClock, wall_text
 from engine.runs.commit import Committer
-from engine.runs.instance import Instance, is_alive
+from engine.runs.instance import Instance
 from engine.runs.lifecycle import (
     ACTIVE,
     MOVING,
@@ -36,8 +36,10 @@ from engine.runs.lifecycle import (
     target,
 )
 from engine.runs.limits import Limits
+from engine.runs.liveness import Liveness
 from engine.runs.output import RunOutput, captured, log_path
 from engine.runs.panels import panel_of
+from engine.runs.pulse import Pulse
 from engine.runs.requests import prepare
 from engine.runs.session import Progress, Session
 from engine.sim.observation import Observation
@@ -76,6 +78,13 @@ class RunService:
         self.completed: Callable[[Session], None] = lambda _session: None
         self._unsaid: list[Session] = []
         self.committer = Committer(ledger, instance.id, self.clock)
+        self.pulse = Pulse(self)
+        self.liveness = Liveness(
+            ledger.path,
+            self.clock,
+            stale_seconds=self.limits.heartbeat_stale_seconds,
+            probe_locks=self.limits.probe_locks,
+        )
 
     # -- making a run ---------------------------------------------------------------------------
 
@@ -504,6 +513,13 @@ class RunService:
         finally:
             self.drop(session)
 
+    def lose(self, session: Session) -> None:
+        """Forget a session whose run is another's now, and say so to whoever holds the session."""
+        session.error = LeaseLost(
+            f"run {session.run_id} was taken over by another process", field="run"
+        )
+        self.drop(session)
+
     def drop(self, session: Session) -> None:
         """Forget the session; its row, if it is still ours, is left as it is."""
         session.closed.set()
@@ -537,7 +553,7 @@ class RunService:
         try:
             yield
         except LeaseLost:
-            self.drop(session)
+            self.lose(session)
             raise
 
     # -- taking one up --------------------------------------------------------------------------
@@ -560,26 +576,10 @@ class RunService:
         with self.ledger.reader() as reader:
             return reader.run(run_id)
 
-    def beat(self, sequence: int) -> None:
-        """Say that this owner lives: in its lock file, and mirrored in the rows of its runs."""
-        failpoint("heartbeat.before")
-        self.instance.beat(sequence)
-        failpoint("heartbeat.filed")
-        at = wall_text(self.clock)
-        live = [(session.run_id, session.epoch) for session in list(self.sessions.values())]
-        if live:
-            self.ledger.write(
-                lambda conn: [
-                    writes.heartbeat(conn, run_id, self.instance.id, epoch, sequence, at)
-                    for run_id, epoch in live
-                ]
-            )
-        failpoint("heartbeat.after")
-
     def owner_alive(self, record: RunRecord) -> bool:
         """Whether the process that owns the run still lives."""
         owner = record.owner_instance
-        return owner is not None and is_alive(self.ledger.path, owner)
+        return owner is not None and self.liveness.alive(owner, record.heartbeat_seq)
 
     @contextlib.contextmanager
     def _moving(self, run_id: str) -> Iterator[tuple[Session, Progress]]:

@@ -56,6 +56,7 @@ class Ledger:
         self._patience = patience
         self._stall: str | None = None
         self._closed = False
+        self._unmoved = True
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
         self._conn: sqlite3.Connection
         self._checkpointer: Checkpointer
@@ -123,6 +124,15 @@ class Ledger:
     def stall(self) -> str | None:
         """Why the writer waits right now: another process's lock. None if it does not."""
         return self._stall
+
+    def checkpoint(self) -> None:
+        """Move the WAL into the database soon, if something was written since that was done.
+
+        For moments when nobody waits for the writer; a WAL that grows is seen to without it.
+        """
+        if self._unmoved and not self._closed:
+            with contextlib.suppress(RuntimeError):
+                self._thread.submit(self._checkpoint_idle)
 
     def close(self) -> None:
         """Finish what was submitted, checkpoint, let go of the file. A second call does nothing."""
@@ -198,6 +208,7 @@ class Ledger:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         failpoint("commit.after")
+        self._unmoved = True
         if self._checkpointer.due():
             # Queued, so that whoever waits for this write does not wait for the checkpoint.
             with contextlib.suppress(RuntimeError):  # the thread is being shut down: close does it
@@ -229,6 +240,11 @@ class Ledger:
         with contextlib.suppress(sqlite3.Error, OSError):
             if self._checkpointer.due():
                 self._checkpointer.run()
+
+    def _checkpoint_idle(self) -> None:
+        with contextlib.suppress(sqlite3.Error, OSError):
+            done = self._checkpointer.run()
+            self._unmoved = done is not None and done.pinned > 0
 
     def _finish(self) -> None:
         failpoint("close.before")

@@ -25,7 +25,7 @@ from engine.store.connection import (
     require_sqlite,
     translate,
 )
-from engine.store.records import Command, CommitRecord, Event, StepRecord, stamp_of
+from engine.store.records import ActiveRun, Command, CommitRecord, Event, StepRecord, stamp_of
 from engine.store.schema import JSON_COLUMNS, RUN_COLUMNS
 from engine.store.seal import stored_row
 
@@ -395,6 +395,23 @@ class Reader:
                 return writes.pending_commands(self._conn, owner)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+
+    def commands_to_ended(self) -> list[Command]:
+        """Unanswered commands to runs that have ended, oldest first."""
+        rows = self._all(
+            f"SELECT {', '.join(f'commands.{name}' for name in Command._fields)} FROM commands "
+            "JOIN runs USING (run_id) WHERE applied_at IS NULL "
+            "AND runs.status IN ('completed', 'failed', 'cancelled') ORDER BY command_id"
+        )
+        return [writes.command_of(row) for row in rows]
+
+    def active(self) -> list[ActiveRun]:
+        """Every live run that has an owner, baselines included, oldest first."""
+        rows = self._all(
+            f"SELECT run_id, owner_instance, {', '.join(ActiveRun._fields[2:])} FROM active_runs "
+            "WHERE owner_instance IS NOT NULL ORDER BY run_key"
+        )
+        return [ActiveRun(*row) for row in rows]
 
     def owners(self) -> list[str]:
         """The instances that own active runs."""

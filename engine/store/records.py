@@ -36,6 +36,16 @@ class CommitRecord(NamedTuple):
     lease_epoch: int
 
 
+class ActiveRun(NamedTuple):
+    """What recovery asks of a live run: whose it is, and since when somebody wants it ended."""
+
+    run_id: str
+    owner: str
+    lease_epoch: int
+    heartbeat_seq: int
+    cancel_requested_at: str | None
+
+
 class Event(NamedTuple):
     """One entry of the change feed."""
 

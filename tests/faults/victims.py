@@ -88,7 +88,7 @@ def tour(path: Path, line: Line) -> None:
     paused = service.create(replace(request("momentum"), paused=True))
     line.send(("run", paused.run_id, "momentum"))
     owner.host.enqueue(paused)
-    service.beat(1)
+    service.pulse.beat()
     while not owner.host.wait_idle(0.001):
         for session in sessions:
             if session.request.name in BY_HAND and not session.closed.is_set():

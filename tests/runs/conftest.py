@@ -79,6 +79,11 @@ class Deck:
         with self.reader() as reader:
             return reader.commits(run_id)[-1].digest
 
+    def die(self) -> None:
+        """Be gone as after kill -9: no more beats, the lock dropped, every row as it is."""
+        self.host.close()
+        self.service.instance._file.close()
+
     def close(self) -> None:
         self.host.close()
         for session in list(self.service.sessions.values()):
