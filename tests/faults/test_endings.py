@@ -96,10 +96,7 @@ class Scene:
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """Owners that nobody's lock can save: everybody else takes them for dead."""
     scene = Scene(tmp_path / "runs.db")
-    own = scene.owner.owner_alive
-    monkeypatch.setattr("engine.runs.recovery.is_alive", lambda *_: False)
-    monkeypatch.setattr(scene.stranger, "owner_alive", lambda _: False)
-    assert own is not None
+    monkeypatch.setattr("engine.runs.liveness.probe", lambda *_: False)
     yield scene
     scene.close()
 
