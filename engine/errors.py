@@ -272,6 +272,12 @@ class LedgerMissing(LedgerError):
     code = "ledger_missing"
 
 
+class LedgerReplaced(LedgerError):
+    """Another file stands at the ledger's place since it was opened."""
+
+    code = "ledger_replaced"
+
+
 class LedgerBusy(LedgerError):
     code = "ledger_busy"
 

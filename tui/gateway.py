@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
-from engine.errors import LedgerReadOnly, RunNotActive, RunNotResumable
+from engine.errors import (
+    LedgerMissing,
+    LedgerReadOnly,
+    LedgerReplaced,
+    RunNotActive,
+    RunNotResumable,
+)
 from engine.model import (
     Breakpoint,
     CashFlow,
@@ -29,9 +35,13 @@ from engine.model import (
 from engine.runs.instance import Instance, describe, is_alive
 from engine.runs.lifecycle import ACTIVE, TERMINAL, Status
 from engine.runs.limits import Limits
+from engine.store.heads import read_heads
 from engine.store.ledger import Ledger
 from engine.store.reader import Reader
-from engine.store.records import StepRecord
+from engine.store.records import RunHead, StepRecord
+from tui.run_book import Owner, RunBook
+from tui.run_book import RunRow as RunRow
+from tui.run_book import Snapshot as Snapshot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,18 +56,10 @@ if TYPE_CHECKING:
     from engine.sim.panel import Panel
     from engine.store.backup import Copy as Copy
 
-Owner = Literal["here", "elsewhere", "gone", "none"]
 Leave = Literal["interrupt", "cancel", "wait"]
 POLL_SECONDS = 0.02
 PASTS_KEPT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """A run as a table shows it: its row, and whether its owner lives."""
-
-    record: RunRecord
-    owner: Owner
+GLANCE_POINTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,22 @@ class OwnerInfo:
     pid: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the ledger held at one moment; rows newest first, without baselines."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Glance:
+    """A run as a preview shows it: its row, its curve in few points, its end.
 
-    seq: int
-    rows: tuple[RunRow, ...]
-    notices: tuple[str, ...] = ()
+    ``steps``, ``stamps`` (microseconds) and ``equity`` have one entry a point, evenly spaced, the
+    first and the last settled one among them; ``baseline`` is (steps, equity) of the twin.
+    """
+
+    record: RunRecord
+    owner: Owner
+    steps: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    baseline: tuple[NDArray[np.int64], NDArray[np.float64]] | None
+    positions: tuple[Position, ...]
+    last: StepRecord | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +133,7 @@ class Gateway:
         self._panels: dict[str, Panel] = {}
         self._pasts: dict[str, Past] = {}
         self._looking = threading.Lock()
+        self._file = _identity(path)
         self._closed = False
 
     @classmethod
@@ -196,16 +208,41 @@ class Gateway:
 
     def reader(self) -> Reader:
         """This thread's read-only connection."""
-        reader: Reader | None = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = Reader.open(self.path)
-            self._local.reader = reader
-            self._readers.append(reader)
-        return reader
+        held: tuple[tuple[int, int] | None, Reader] | None = getattr(self._local, "reader", None)
+        if held is None or held[0] != self._file:
+            held = self._file, Reader.open(self.path)
+            self._local.reader = held
+            self._readers.append(held[1])
+        return held[1]
 
-    def data_version(self) -> int:
-        """A number that changes when anybody has committed: the cheap gate before a snapshot."""
-        return self.reader().data_version()
+    def data_version(self) -> tuple[int, int | None]:
+        """What changes when anybody has committed: the cheap gate before a look.
+
+        Raises ``LedgerMissing`` and ``LedgerReplaced`` where the file is no longer the one that was
+        opened; a gateway that only watches turns to the new one.
+        """
+        self._check_place()
+        file = self._file
+        return self.reader().data_version(), None if file is None else file[1]
+
+    def _check_place(self) -> None:
+        found = _identity(self.path)
+        if found == self._file:
+            return
+        if found is None:
+            raise LedgerMissing(
+                f"the ledger has gone from {self.path}",
+                field="db",
+                remedy="put it back; what is done meanwhile is lost with the file",
+            )
+        if self._ledger is not None:
+            raise LedgerReplaced(
+                f"another file stands at {self.path} since it was opened",
+                field="db",
+                remedy="quit and open it anew; this session still holds the file that was there",
+            )
+        Reader.open(self.path).close()
+        self._file = found
 
     def resolve(self, text: str) -> str:
         """The run id that ``text`` means: an id, a unique prefix, or ``@n``."""
@@ -215,20 +252,21 @@ class Gateway:
         """The run's row. Raises ``RunNotFound``."""
         return self.reader().run(run_id)
 
-    def snapshot(self, limit: int | None = None) -> Snapshot:
+    def book(self) -> RunBook:
+        """The ledger's runs for one thread to follow, reading only what changes."""
+        return RunBook(lambda since: read_heads(self.reader(), since), self._owner)
+
+    def snapshot(self) -> Snapshot:
         """The ledger's runs now."""
-        reader = self.reader()
-        seq = reader.last_seq()
-        records = reader.runs(limit=limit)
-        alive: dict[str, bool] = {}
-        rows = tuple(RunRow(record, self._owner(record, alive)) for record in records)
-        return Snapshot(seq, rows, self.notices)
+        book = self.book()
+        rows = book.look()
+        return Snapshot(book.seq, rows, self.notices)
 
-    def row(self, record: RunRecord) -> RunRow:
-        """The run with what its owner is: for runs that a reader picked out."""
-        return RunRow(record, self._owner(record, {}))
+    def owner(self, record: RunRecord | RunHead) -> Owner:
+        """Whether the run's owner is this process, another that lives, or gone."""
+        return self._owner(record, {})
 
-    def _owner(self, record: RunRecord, alive: dict[str, bool]) -> Owner:
+    def _owner(self, record: RunRecord | RunHead, alive: dict[str, bool]) -> Owner:
         owner = record.owner_instance
         if owner is None or record.status not in ACTIVE:
             return "none"
@@ -299,13 +337,56 @@ class Gateway:
     def _baseline(
         self, reader: Reader, record: RunRecord
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        twin = self._twin(reader, record)
+        if twin is None:
+            return None
+        steps, _, equity, _ = reader.equity(twin)
+        return steps, equity
+
+    def _twin(self, reader: Reader, record: RunRecord) -> str | None:
+        """The id of the run's buy-and-hold twin, once both are done."""
         if record.status != Status.COMPLETED:
             return None
-        for twin in reader.baselines(record.run_id):
-            if twin.status == Status.COMPLETED and twin.strategy == "buy_and_hold":
-                steps, _, equity, _ = reader.equity(twin.run_id)
-                return steps, equity
-        return None
+        return next(
+            (
+                twin.run_id
+                for twin in reader.baselines(record.run_id)
+                if twin.status == Status.COMPLETED and twin.strategy == "buy_and_hold"
+            ),
+            None,
+        )
+
+    def glance(self, run_id: str, previous: Glance | None = None) -> Glance:
+        """The run in brief; ``previous`` if its row is as it was. Raises ``RunNotFound``."""
+        reader = self.reader()
+        with reader.moment():
+            record = reader.run(run_id)
+            if previous is not None and previous.record == record:
+                if previous.baseline is not None or record.status != Status.COMPLETED:
+                    return previous
+                late = self._baseline_points(reader, record)
+                return previous if late is None else replace(previous, baseline=late)
+            steps, stamps, equity, _ = reader.equity_sample(run_id, GLANCE_POINTS)
+            last = reader.steps(run_id, limit=1, newest_first=True)
+            return Glance(
+                record,
+                self._owner(record, {}),
+                steps,
+                stamps,
+                equity,
+                self._baseline_points(reader, record),
+                tuple(reader.positions(run_id)),
+                last[0] if last else None,
+            )
+
+    def _baseline_points(
+        self, reader: Reader, record: RunRecord
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        twin = self._twin(reader, record)
+        if twin is None:
+            return None
+        steps, _, equity, _ = reader.equity_sample(twin, GLANCE_POINTS)
+        return steps, equity
 
     def sparks(self, run_ids: tuple[str, ...], points: int = 24) -> dict[str, tuple[float, ...]]:
         """A sample of each run's equity, evenly spaced, for sparklines."""
@@ -569,6 +650,15 @@ def audit(request: RunRequest, *, points: int, progress: Callable[[int, int], No
     from engine.drivers.audit import audit
 
     return audit(request, points=points, progress=progress)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file at ``path`` from any other; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _settled_orders(orders: tuple[OrderRecord, ...]) -> tuple[OrderRecord, ...]:

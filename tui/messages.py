@@ -18,7 +18,8 @@ from engine.model import RunRecord, RunRequest
 if TYPE_CHECKING:
     from engine.sim.panel import Panel
     from engine.strategies.registry import StrategyInfo
-    from tui.gateway import RunDetail, Snapshot
+    from tui.gateway import Glance, RunDetail
+    from tui.run_book import Snapshot
     from tui.viewmodel.run_panels import PanelRows
 
 
@@ -27,7 +28,8 @@ class Tick:
     """One look at the ledger.
 
     ``sparks`` holds equity samples of the runs in view, ``rates`` steps a second of the runs that
-    move, ``detail`` the run being followed, if any, and ``panels`` what its own screen shows of it.
+    move, ``detail`` the run being followed, if any, and ``panels`` what its own screen shows of it;
+    ``glance`` is the run that is only previewed.
     """
 
     snapshot: Snapshot
@@ -35,6 +37,7 @@ class Tick:
     rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     detail: RunDetail | None = None
     panels: PanelRows | None = None
+    glance: Glance | None = None
 
 
 class Polled(Message):

@@ -1,7 +1,8 @@
 """One thread looks at the ledger and posts what it saw as one frozen message.
 
 ``PRAGMA data_version`` gates a look: while nothing was committed by anybody, the thread reads
-nothing else, except that owners die without a commit, so every two seconds it looks anyway.
+nothing else, except that owners die without a commit, so every two seconds it asks for those of
+active runs. What is the same as at the last look is not posted.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from textual.message import Message
 
 from engine.errors import RunNotFound, StepdeckError
 from tui.messages import Broke, Polled, PollTrouble, Tick
+from tui.run_book import Snapshot
 
 if TYPE_CHECKING:
-    from tui.gateway import Gateway, RunDetail, Snapshot
-    from tui.viewmodel.run_panels import RunPanels
+    from engine.model import RunRecord
+    from tui.gateway import Gateway, Glance, RunDetail
+    from tui.viewmodel.run_panels import PanelRows, RunPanels
 
 log = logging.getLogger(__name__)
 FOCUSED_SECONDS: Final = 0.1
@@ -29,6 +33,38 @@ UNFOCUSED_SECONDS: Final = 1.0
 LOOK_ANYWAY_SECONDS: Final = 2.0
 RATE_SECONDS: Final = 3.0
 SPARK_POINTS: Final = 24
+SPARK_SECONDS: Final = 1.0
+MOST_SPARKS: Final = 8
+MOST_SPARKS_KEPT: Final = 1000
+WHOLE_SECONDS: Final = 5.0
+
+
+class Seen(Protocol):
+    """What was read of one run."""
+
+    @property
+    def record(self) -> RunRecord: ...
+
+
+Known = TypeVar("Known", bound=Seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the screen in sight needs beside the list."""
+
+    in_view: tuple[str, ...] = ()
+    followed: str | None = None
+    panels: RunPanels | None = None
+    previewed: str | None = None
+
+
+class Spark(NamedTuple):
+    """A sample of a run's curve: at which step, when it was read, its values."""
+
+    step: int
+    at: float
+    values: tuple[float, ...]
 
 
 class RateMeter:
@@ -76,17 +112,21 @@ class Poller:
         self._stopping = False
         self._lock = threading.Lock()
         self._focused = True
-        self._in_view: tuple[str, ...] = ()
-        self._followed: str | None = None
-        self._panels: RunPanels | None = None
+        self._wanted = Wanted()
         self._asked_anew = True
-        self._version: int | None = None
+        self._due = False
+        self._version: tuple[int, int | None] | None = None
         self._looked_at = -LOOK_ANYWAY_SECONDS
+        self._whole_version: tuple[int, int | None] | None = None
+        self._whole_at = 0.0
         self._trouble: str | None = None
-        self._snapshot: Snapshot | None = None
+        self._book = gateway.book()
         self._detail: RunDetail | None = None
-        self._sparks: dict[str, tuple[int, tuple[float, ...]]] = {}
+        self._glance: Glance | None = None
+        self._made: PanelRows | None = None
+        self._sparks: dict[str, Spark] = {}
         self._rates = RateMeter()
+        self._tick: Tick | None = None
 
     def start(self) -> None:
         """Start looking."""
@@ -100,18 +140,22 @@ class Poller:
             self._thread.join(1.0)
 
     def show(
-        self, in_view: Sequence[str], followed: str | None, panels: RunPanels | None = None
+        self,
+        in_view: Sequence[str],
+        followed: str | None,
+        panels: RunPanels | None = None,
+        *,
+        previewed: str | None = None,
     ) -> None:
-        """Say which runs need sparklines and which one is followed in detail.
+        """Say which runs need sparklines, and which one is followed in detail or at a glance.
 
         ``panels`` works the followed run's screen out, here and not on the screen's thread.
         """
-        wanted = tuple(in_view)
+        wanted = Wanted(tuple(in_view), followed, panels, previewed)
         with self._lock:
-            now = (self._in_view, self._followed, self._panels)
-            if now == (wanted, followed, panels):
+            if wanted == self._wanted:
                 return
-            self._in_view, self._followed, self._panels = wanted, followed, panels
+            self._wanted = wanted
             self._asked_anew = True
         self._wake.set()
 
@@ -147,64 +191,120 @@ class Poller:
         text = None if error is None else str(error)
         if text != self._trouble:
             self._trouble = text
-            self._version = None
+            self._version = self._whole_version = None
             self._post(PollTrouble(error))
 
     def look(self) -> Tick | None:
-        """One look: None if nothing was committed and nothing was asked for since the last.
+        """One look: None if there is nothing that the last one had not seen.
 
         Raises ``LedgerError`` where the ledger cannot be read.
         """
         with self._lock:
             asked, self._asked_anew = self._asked_anew, False
-            in_view, followed, panels = self._in_view, self._followed, self._panels
+            wanted = self._wanted
+        due, self._due = self._due, False
         now = self._monotonic()
         version = self._gateway.data_version()
-        changed = version != self._version or now - self._looked_at >= LOOK_ANYWAY_SECONDS
-        if not changed and not asked:
+        committed = version != self._version
+        overdue = now - self._looked_at >= LOOK_ANYWAY_SECONDS
+        if not (committed or asked or due or overdue):
             return None
-        if changed or self._snapshot is None:
-            self._snapshot = self._gateway.snapshot()
-            self._looked_at = now
+        first = self._tick is None
+        # What leaves no event is seen by reading all, once in a while in which anybody committed.
+        whole = version != self._whole_version and now - self._whole_at >= WHOLE_SECONDS
+        if committed or whole:
+            whole = whole or self._version is None or version[1] != self._version[1]
+            rows = self._book.look(whole=whole)
+            if whole:
+                self._whole_version, self._whole_at = version, now
+        else:
+            rows = self._book.look_at_owners()
+        self._looked_at = now
         # The version was read first: what is committed meanwhile is looked at again, never missed.
         self._version = version
-        records = {row.record.run_id: row.record for row in self._snapshot.rows}
         moving = {
-            name: record.step_index
-            for name, record in records.items()
-            if record.status == "running"
+            row.record.run_id: row.record.step_index
+            for row in self._book.owned
+            if row.record.status == "running"
         }
-        steps = {name: records[name].step_index for name in in_view if name in records}
-        detail = self._detail_of(followed)
-        return Tick(
-            self._snapshot,
-            MappingProxyType(self._sparks_of(steps)),
+        tick = Tick(
+            Snapshot(self._book.seq, rows, self._gateway.notices),
+            MappingProxyType(self._sparks_of(wanted.in_view, now)),
             MappingProxyType(self._rates.observe(now, moving)),
-            detail,
-            panels.make(detail) if panels is not None and detail is not None else None,
+            *(self._followed(wanted, asked) if not first else (None, None, None)),
         )
-
-    def _sparks_of(self, steps: Mapping[str, int]) -> dict[str, tuple[float, ...]]:
-        stale = tuple(
-            name
-            for name, step in steps.items()
-            if name not in self._sparks or self._sparks[name][0] != step
-        )
-        if stale:
-            fresh = self._gateway.sparks(stale, SPARK_POINTS)
-            self._sparks |= {name: (steps[name], fresh.get(name, ())) for name in stale}
-        return {name: self._sparks[name][1] for name in steps}
-
-    def _detail_of(self, followed: str | None) -> RunDetail | None:
-        if followed is None:
-            self._detail = None
+        if first and (wanted.followed or wanted.previewed):
+            # The list is drawn first: one run may take longer to read than all their heads.
+            self.look_now()
+        if self._tick is not None and not asked and _same(self._tick, tick):
             return None
-        previous = self._detail
-        if previous is not None and previous.record.run_id != followed:
+        self._tick = tick
+        return tick
+
+    def _followed(
+        self, wanted: Wanted, asked: bool
+    ) -> tuple[RunDetail | None, PanelRows | None, Glance | None]:
+        before = self._detail
+        detail = self._detail = self._read(self._gateway.detail, wanted.followed, before)
+        self._glance = self._read(self._gateway.glance, wanted.previewed, self._glance)
+        if detail is None or wanted.panels is None:
+            self._made = None
+        elif asked or self._made is None or detail is not before:
+            self._made = wanted.panels.make(detail)
+        return detail, self._made, self._glance
+
+    def _read(
+        self,
+        read: Callable[[str, Known | None], Known],
+        run_id: str | None,
+        previous: Known | None,
+    ) -> Known | None:
+        if run_id is None:
+            return None
+        if previous is not None and previous.record.run_id != run_id:
             previous = None
         try:
-            self._detail = self._gateway.detail(followed, previous)
+            return read(run_id, previous)
         except RunNotFound:
             # Deleted by another process: the list says so by not showing it.
-            self._detail = None
-        return self._detail
+            return None
+
+    def _sparks_of(self, in_view: Sequence[str], now: float) -> dict[str, tuple[float, ...]]:
+        """The sparks of what is in view; those of moving runs a second old at most, in turns."""
+        steps = {
+            name: row.record.step_index
+            for name in in_view
+            if (row := self._book.get(name)) is not None
+        }
+        stale: list[str] = []
+        for name, step in steps.items():
+            known = self._sparks.get(name)
+            if known is None:
+                stale.insert(0, name)
+            elif known.step != step and now - known.at >= SPARK_SECONDS:
+                stale.append(name)
+        missing = sum(name not in self._sparks for name in stale)
+        now_read = tuple(stale[: max(missing, MOST_SPARKS)])
+        if now_read:
+            fresh = self._gateway.sparks(now_read, SPARK_POINTS)
+            self._sparks |= {
+                name: Spark(steps[name], now, fresh.get(name, ())) for name in now_read
+            }
+        if any(self._sparks[name].step != step for name, step in steps.items()):
+            self._due = True
+        if len(self._sparks) > MOST_SPARKS_KEPT:
+            self._sparks = {name: self._sparks[name] for name in steps}
+        return {name: self._sparks[name].values for name in steps}
+
+
+def _same(one: Tick, other: Tick) -> bool:
+    """Whether two looks saw the same."""
+    return (
+        one.snapshot.rows is other.snapshot.rows
+        and one.snapshot.notices == other.snapshot.notices
+        and one.detail is other.detail
+        and one.glance is other.glance
+        and one.panels is other.panels
+        and one.sparks == other.sparks
+        and one.rates == other.rates
+    )

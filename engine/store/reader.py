@@ -422,6 +422,10 @@ class Reader:
 
     # -- how ------------------------------------------------------------------------------------
 
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query, for readings that live in modules of their own."""
+        return self._all(sql, values)
+
     def _all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
             with self._lock:

@@ -12,6 +12,41 @@ from engine.model import EPOCH
 _MICROSECOND = timedelta(microseconds=1)
 
 
+class RunHead(NamedTuple):
+    """What a list shows of a run: its row without what is long (config, metrics, messages).
+
+    The names are those of ``RunRecord``; ten thousand of these are ten megabytes.
+    """
+
+    run_id: str
+    name: str | None
+    tags: tuple[str, ...]
+    agent_id: str | None
+    strategy: str
+    driver: str
+    status: str
+    end_reason: str | None
+    error_code: str | None
+    source: str
+    timeframe: str | None
+    symbols: tuple[str, ...]
+    step_index: int
+    total_steps: int | None
+    equity: float | None
+    total_return: float | None
+    max_drawdown: float | None
+    sharpe: float | None
+    num_fills: int
+    num_trades: int
+    total_costs: float
+    parent_run_id: str | None
+    forked_at_step: int | None
+    owner_instance: str | None
+    rewind_count: int
+    created_at: str
+    updated_at: str
+
+
 class StepRecord(NamedTuple):
     """One row of ``steps``; ``decision`` and ``result`` are JSON text, as stored."""
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from textual.message import Message
 
+from engine.errors import LedgerMissing, LedgerReplaced
+from engine.store import writes
 from tui.gateway import Gateway
 from tui.messages import Polled, PollTrouble
 from tui.options import build_request
-from tui.poller import LOOK_ANYWAY_SECONDS, Poller, RateMeter
+from tui.poller import LOOK_ANYWAY_SECONDS, WHOLE_SECONDS, Poller, RateMeter
+
+AT = "2026-01-02T00:00:00.000Z"
 
 
 @pytest.fixture
@@ -45,6 +51,14 @@ class Clock:
         return self.at
 
 
+def move(source: Path, target: Path) -> None:
+    """A ledger with the files that SQLite keeps beside it."""
+    for part in ("", "-wal", "-shm"):
+        file = source.with_name(source.name + part)
+        if file.exists():
+            file.rename(target.with_name(target.name + part))
+
+
 def create(gateway: Gateway, strategy: str = "manual") -> str:
     request = build_request(strategy, {"symbols": "AAPL", "start": "2012-01-03"})
     return gateway.create(request).run_id
@@ -68,12 +82,122 @@ def test_a_commit_of_anybody_is_seen(gateway: Gateway) -> None:
 
 
 def test_owners_die_without_a_commit_so_it_looks_anyway_now_and_then(gateway: Gateway) -> None:
-    """After two seconds it looks even at a quiet ledger."""
+    """After two seconds it asks for the owners of active runs, and says what has changed."""
+    other = Gateway.open(gateway.path)
+    run_id = create(other)
+    other.settle(30)
+    clock = Clock()
+    poller = Poller(gateway, Posts(), clock)
+    tick = poller.look()
+    assert tick is not None
+    assert [row.owner for row in tick.snapshot.rows] == ["elsewhere"]
+    for _ in range(2):  # a second look is what makes a rate known
+        clock.at += LOOK_ANYWAY_SECONDS
+        tick = poller.look()
+    assert tick is None
+    assert other._service is not None
+    other._service.instance.release()
+    assert poller.look() is None
+    clock.at += LOOK_ANYWAY_SECONDS
+    tick = poller.look()
+    assert tick is not None
+    assert [(row.record.run_id, row.owner) for row in tick.snapshot.rows] == [(run_id, "gone")]
+    other.close()
+
+
+def test_rows_that_have_not_changed_stay_the_same_objects(gateway: Gateway) -> None:
+    """What tells the screen that it has nothing to do for them."""
+    still = gateway.wait(create(gateway, "buy_and_hold")).run_id
+    moving = create(gateway)
+    gateway.settle(30)
+    poller = Poller(gateway, Posts(), Clock())
+    one = poller.look()
+    gateway.step(moving)
+    two = poller.look()
+    assert one is not None
+    assert two is not None
+    before = {row.record.run_id: row for row in one.snapshot.rows}
+    after = {row.record.run_id: row for row in two.snapshot.rows}
+    assert after[still] is before[still]
+    assert after[moving].record.step_index == before[moving].record.step_index + 1
+
+
+def test_what_left_no_event_is_seen_within_seconds(gateway: Gateway) -> None:
+    """Another program may write a row without telling; all rows are read again now and then."""
+    run_id = create(gateway)
+    gateway.settle(30)
     clock = Clock()
     poller = Poller(gateway, Posts(), clock)
     poller.look()
-    clock.at += LOOK_ANYWAY_SECONDS
+    with closing(sqlite3.connect(gateway.path, timeout=10)) as conn, conn:
+        conn.execute("UPDATE runs SET agent_id = 'somebody' WHERE run_id = ?", (run_id,))
+    clock.at += WHOLE_SECONDS
+    tick = poller.look()
+    assert tick is not None
+    assert tick.snapshot.rows[0].record.agent_id == "somebody"
+
+
+def test_a_deleted_run_goes(gateway: Gateway) -> None:
+    """The change feed says so, and its row is no longer in the list."""
+    run_id = gateway.wait(create(gateway, "buy_and_hold")).run_id
+    gateway.settle(30)
+    poller = Poller(gateway, Posts(), Clock())
+    poller.look()
+    assert gateway._ledger is not None
+    gateway._ledger.write(lambda conn: writes.delete_run(conn, run_id, at=AT, by=None))
+    tick = poller.look()
+    assert tick is not None
+    assert not tick.snapshot.rows
+
+
+def test_a_list_kept_up_is_the_list_read_anew(gateway: Gateway) -> None:
+    """However runs come, move and end, following the changes gives the rows that are there."""
+    book = gateway.book()
+    book.look()
+    ids = [create(gateway) for _ in range(3)]
+    gateway.settle(30)
+    book.look()
+    gateway.step(ids[1], 5)
+    gateway.cancel(ids[0])
+    assert book.look() == gateway.snapshot().rows
+    assert [row.record.run_id for row in book.look()] == ids[::-1]
+    assert book.look() is book.look()
+
+
+def test_a_ledger_that_goes_or_is_replaced_is_said(gateway: Gateway, tmp_path: Path) -> None:
+    """Gone, then another in its place, then the old one back: each time the truth."""
+    poller = Poller(gateway, Posts(), Clock())
     assert poller.look() is not None
+    move(gateway.path, tmp_path / "aside.db")
+    with pytest.raises(LedgerMissing):
+        poller.look()
+    Gateway.open(gateway.path).close()
+    with pytest.raises(LedgerReplaced):
+        poller.look()
+    move(gateway.path, tmp_path / "other.db")
+    move(tmp_path / "aside.db", gateway.path)
+    poller.look()
+
+
+def test_a_deck_that_watches_turns_to_the_ledger_that_is_there(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    """It holds nothing of its own: the new file's runs are shown."""
+    create(gateway)
+    gateway.settle(30)
+    gateway.close()
+    watching = Gateway.open(gateway.path, write=False)
+    poller = Poller(watching, Posts(), Clock())
+    tick = poller.look()
+    assert tick is not None
+    assert len(tick.snapshot.rows) == 1
+    move(gateway.path, tmp_path / "aside.db")
+    other = Gateway.open(gateway.path)
+    tick = poller.look()
+    assert tick is not None
+    assert tick.snapshot.rows == ()
+    watching.close()
+    other.close()
 
 
 def test_the_followed_run_comes_in_detail_and_rows_in_view_with_a_curve(

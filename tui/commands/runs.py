@@ -35,13 +35,13 @@ def runs(
     gateway = deck.open(write=False)
     try:
         records = gateway.reader().runs(status=status, agent=agent, limit=limit, all_runs=baselines)
-        rows = [gateway.row(record) for record in records]
+        rows = [(record, gateway.owner(record)) for record in records]
     finally:
         gateway.close()
     if as_json:
-        print_json([run_document(row.record, row.owner) for row in rows])
+        print_json([run_document(record, owner) for record, owner in rows])
     elif rows:
-        click.echo(runs_table((row.record, row.owner) for row in rows))
+        click.echo(runs_table(rows))
     elif status or agent:
         click.echo("no runs match")
     else:

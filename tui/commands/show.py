@@ -46,7 +46,7 @@ def show(
 def _show_run(gateway: Gateway, record: RunRecord, *, as_json: bool) -> None:
     from tui.plain import positions_text, rows_document, run_document, run_text
 
-    owner = gateway.row(record).owner
+    owner = gateway.owner(record)
     positions = gateway.reader().positions(record.run_id)
     if as_json:
         print_json(run_document(record, owner) | {"positions": rows_document(positions)})

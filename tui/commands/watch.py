@@ -12,7 +12,10 @@ from tui.commands.common import Deck, db_option, json_option, pass_deck
 from tui.commands.open import open_app
 
 if TYPE_CHECKING:
-    from tui.gateway import Gateway, RunRow
+    from collections.abc import Iterable
+
+    from tui.gateway import Gateway
+    from tui.run_book import RunBook, RunRow
 
 LOOK_SECONDS: Final = 0.1
 _ENDED: Final = frozenset({"completed", "failed", "cancelled"})
@@ -47,27 +50,27 @@ def _print_changes(gateway: Gateway, run_id: str | None, *, as_json: bool) -> No
     from tui.plain import change_line, run_document
 
     seen: dict[str, tuple[object, ...]] = {}
-    version: int | None = None
+    version: object = None
+    book = gateway.book()
     while True:
         if (now := gateway.data_version()) != version:
             version = now
-            for row in _rows(gateway, run_id):
-                record = row.record
-                key = (record.status, record.step_index, row.owner)
-                if seen.get(record.run_id) == key:
+            for row in _rows(book, run_id):
+                key = (row.record.status, row.record.step_index, row.owner)
+                if seen.get(row.record.run_id) == key:
                     continue
-                seen[record.run_id] = key
+                seen[row.record.run_id] = key
+                record, owner = gateway.record(row.record.run_id), row.owner
                 if as_json:
-                    click.echo(json.dumps(run_document(record, row.owner), allow_nan=False))
+                    click.echo(json.dumps(run_document(record, owner), allow_nan=False))
                 else:
-                    click.echo(change_line(record, row.owner))
+                    click.echo(change_line(record, owner))
                 if record.run_id == run_id and record.status in _ENDED:
                     return
         time.sleep(LOOK_SECONDS)
 
 
-def _rows(gateway: Gateway, run_id: str | None) -> list[RunRow]:
+def _rows(book: RunBook, run_id: str | None) -> Iterable[RunRow]:
     """The run, or all of them, oldest first."""
-    if run_id is not None:
-        return [gateway.row(gateway.record(run_id))]
-    return list(reversed(gateway.snapshot().rows))
+    rows = reversed(book.look())
+    return (row for row in rows if run_id is None or row.record.run_id == run_id)

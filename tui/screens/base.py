@@ -57,6 +57,8 @@ class DeckScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-comfortable"), (150, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-middling"), (45, "-tall")]  # noqa: RUF012
 
+    _key_states: tuple[bool | None, ...] | None = None
+
     @property
     def deck(self) -> StepdeckApp:
         """The app, typed."""
@@ -105,12 +107,16 @@ class DeckScreen(Screen[None]):
         self.focus_previous()
 
     def refresh_keys(self) -> None:
-        """What can be done here has changed: draw the key bar and the buttons anew."""
-        self.query_one(KeyBar).refresh()
+        """What can be done here may have changed: if so, draw the key bar and the buttons anew."""
+        states = tuple(self.allows(action.method) for action in keys.of(*self.places))
+        if states == self._key_states:
+            return
+        self._key_states = states
         for button in self.query(ActionButton):
             state = self.allows(button.act.method)
             button.display = state is not False
             button.disabled = state is not True
+        self.query_one(KeyBar).refresh()
 
 
 class DeckDialog(ModalScreen[ResultT]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 
 from textual import events, on
@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from engine.errors import InvalidOption, StepdeckError
+from engine.store.records import RunHead
 from tui import format as fmt
 from tui import keys
 from tui.keys import Place
@@ -20,7 +21,8 @@ from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckScreen, style_of
 from tui.screens.dialogs import ConfirmDialog
 from tui.viewmodel import filters, preview, runs, runs_table
-from tui.viewmodel.runs import RunView, Sorting
+from tui.viewmodel.run_list import RunList
+from tui.viewmodel.runs import Sorting
 from tui.widgets.curve import CurveChart
 from tui.widgets.facts import FactsPanel
 from tui.widgets.line import Line
@@ -44,11 +46,10 @@ class RunsScreen(DeckScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._views: dict[str, RunView] = {}
-        self._sorting = Sorting()
-        self._filter = filters.Filter()
+        self._list = RunList()
         self._tick: Tick | None = None
-        self._cache = runs_table.RowCache()
+        self._header: list[tuple[str, str] | str] = []
+        self._rows = runs_table.RowMaker(self._list, "")
 
     def compose_deck(self) -> ComposeResult:
         shown = self.deck.keys
@@ -66,7 +67,7 @@ class RunsScreen(DeckScreen):
             runs_table.COLUMNS,
             empty="Reading the ledger …",
             marks=True,
-            sort=(self._sorting.column, self._sorting.falling),
+            sort=(self._list.sorting.column, self._list.sorting.falling),
             id="runs",
         )
         with Horizontal(id="preview"):
@@ -85,6 +86,9 @@ class RunsScreen(DeckScreen):
         """The list."""
         return self.query_one("#runs", DeckTable)
 
+    def on_mount(self) -> None:
+        self._rows = runs_table.RowMaker(self._list, self.deck.settings.currency)
+
     def on_screen_resume(self) -> None:
         tick = self.deck.tick
         if tick is not None:
@@ -93,89 +97,99 @@ class RunsScreen(DeckScreen):
 
     def show_tick(self, tick: Tick) -> None:
         """Show a new look at the ledger."""
-        self._tick = tick
+        old, self._tick = self._tick, tick
+        now = self._rows.now = self.deck.now()
+        self._rows.rates, self._rows.sparks = tick.rates, tick.sparks
+        changed = self._list.update(tick.snapshot.rows, tick.rates, now)
         self._show_rows()
-        self._show_preview()
+        if old is None or changed or old.snapshot.notices != tick.snapshot.notices:
+            self._show_header()
+            self.refresh_keys()
+        if old is None or tick.glance is not old.glance:
+            self._show_preview()
 
     def show_trouble(self, _error: StepdeckError | None) -> None:
         """Say that the ledger cannot be read, or that it can again."""
         self._show_header()
 
     def second_passed(self) -> None:
-        """Ages have grown."""
-        self._show_rows()
+        """Ages have grown: only lines in view whose words are others are painted."""
+        now = self._rows.now = self.deck.now()
+        if self._list.grow_older(now):
+            self._show_rows()
+            self._show_header()
+        else:
+            self.table.refresh_rows()
 
     def _show_rows(self) -> None:
-        tick = self._tick
-        if tick is None:
-            return
-        now = self.deck.now()
-        views = [runs.view(row, now, tick.rates, tick.sparks) for row in tick.snapshot.rows]
-        self._views = {view.run_id: view for view in views}
-        arranged = runs.arrange(views, self._filter, self._sorting)
-        currency = self.deck.settings.currency
         table = self.table
         table.set_empty(self._empty_text())
-        table.set_rows(self._cache.rows(arranged, currency))
-        self._show_header(len(arranged))
-        self.refresh_keys()
+        table.set_keys(self._list.keys, self._rows.row)
         self._say_what_is_needed()
+
+    def _arranged_anew(self) -> None:
+        """The list has another order or other runs in it."""
+        self._show_rows()
+        self._show_header()
+        self.refresh_keys()
 
     def _empty_text(self) -> str:
         shown = self.deck.keys
-        if self._views:
+        if len(self._list):
             return NO_MATCH.format(filter=shown.shown(keys.BY_ID["runs.filter"]))
         if self.deck.read_only:
             return WATCHING
         return EMPTY.format(new=shown.shown(keys.BY_ID["runs.new"]))
 
-    def _show_header(self, passing: int | None = None) -> None:
+    def _show_header(self) -> None:
         header = self.query_one("#header", Static)
         parts: list[tuple[str, str] | str] = [("stepdeck", "bold $accent"), "  "]
         trouble = self.deck.trouble
         if trouble is not None:
             parts += [(safe_line(f"✗ {trouble}"), "$text-error")]
         else:
-            for status, count in runs.counts(self._views.values()).items():
-                look = fmt.status_look(status)
-                style = style_of(look.role)
-                parts += [(f"{look.glyph} {count} {look.word}", style), "  "]
-            if passing is not None and passing != len(self._views):
-                parts += [(f"{passing} of {len(self._views)} shown  ", "$text-warning")]
-            marked = len(self.table.marked)
+            passing, every = len(self._list.keys), len(self._list)
+            if passing != every:
+                # First: in a narrow window the end of the line is what is cut.
+                parts += [(f"{passing} of {every} shown  ", "$text-warning")]
+            marked = self.table.mark_count
             if marked:
                 parts += [(f"{marked} marked  ", "$text-warning")]
+            for status, count in self._list.counts.items():
+                look = fmt.status_look(status)
+                style = style_of(look.role)
+                parts += [(safe_line(f"{look.glyph} {count} {look.word}"), style), "  "]
             for notice in self._tick.snapshot.notices if self._tick else ():
                 parts += [(safe_line(f"! {notice}  "), "$text-warning")]
         if self.deck.read_only:
             parts += [("watching only  ", "$text-warning")]
         parts += [(safe_line(self.deck.gateway.path.name), "$text-muted")]
-        header.update(Content.assemble(*parts), layout=False)
+        if parts != self._header:
+            self._header = parts
+            header.update(Content.assemble(*parts), layout=False)
 
     def _say_what_is_needed(self) -> None:
         """Tell the poller which rows show a curve and which run is previewed."""
         if self.deck.screen is self:
             table = self.table
-            top = table.scroll_offset.y
-            in_view = [row.key for row in table.rows[top : top + table.size.height]]
-            self.deck.poller.show(in_view, table.cursor_key)
+            self.deck.poller.show(table.keys_in_view, None, previewed=table.cursor_key)
 
     def _show_preview(self) -> None:
         tick, key = self._tick, self.table.cursor_key
         chart = self.query_one("#preview-curve", CurveChart)
         facts = self.query_one("#preview-facts", FactsPanel)
         ended = self.query_one("#preview-ended", Static)
-        detail = tick.detail if tick is not None else None
-        if detail is None or detail.record.run_id != key:
+        glance = tick.glance if tick is not None else None
+        if glance is None or glance.record.run_id != key:
             if key is None:
                 chart.show(None)
                 facts.show(())
                 ended.display = False
             return
-        chart.show(preview.curves(detail))
-        facts.show(preview.facts(detail, self.deck.settings.currency))
-        why = runs.why_it_ended(detail.record)
-        role = fmt.status_look(detail.record.status).role
+        chart.show(preview.sampled(glance))
+        facts.show(preview.facts(glance, self.deck.settings.currency))
+        why = runs.why_it_ended(glance.record)
+        role = fmt.status_look(glance.record.status).role
         ended.display = why is not None
         ended.update(Content.styled(safe_line(why or ""), style_of(role)))
 
@@ -190,28 +204,31 @@ class RunsScreen(DeckScreen):
         self.deck.open_run(event.key)
 
     def on_deck_table_sort_requested(self, event: DeckTable.SortRequested) -> None:
-        self._sort(self._sorting.by(event.column))
+        self._sort(self._list.sorting.by(event.column))
 
     def on_deck_table_marked(self) -> None:
         self._show_header()
         self.refresh_keys()
 
     def _sort(self, sorting: Sorting) -> None:
-        self._sorting = sorting
+        self._list.set_sorting(sorting, self.deck.now())
         self.table.set_sort(sorting.column, sorting.falling)
-        self._show_rows()
+        self._arranged_anew()
 
     # -- what is chosen -------------------------------------------------------------------------
 
-    def _chosen(self) -> list[RunView]:
+    def _chosen(self) -> Iterator[RunHead]:
         """The marked runs, or the highlighted one."""
         names: Iterable[str] = self.table.marked
         if not names:
             names = (self.table.cursor_key,) if self.table.cursor_key is not None else ()
-        return [self._views[name] for name in names if name in self._views]
+        return (row.record for name in names if (row := self._list.get(name)) is not None)
 
     def _chosen_in(self, statuses: frozenset[str]) -> list[str]:
-        return [run.run_id for run in self._chosen() if run.record.status in statuses]
+        return [run.run_id for run in self._chosen() if run.status in statuses]
+
+    def _any_in(self, statuses: frozenset[str]) -> bool:
+        return any(run.status in statuses for run in self._chosen())
 
     def allows(self, action: str) -> bool | None:
         """Whether an action works on what is shown now."""
@@ -222,11 +239,11 @@ class RunsScreen(DeckScreen):
             return False
         works = {
             "open": lambda: self.table.cursor_key is not None,
-            "pause": lambda: bool(self._chosen_in(runs.CAN_PAUSE | runs.CAN_RESUME)),
-            "cancel": lambda: bool(self._chosen_in(runs.CAN_CANCEL)),
-            "take_up": lambda: bool(self._chosen_in(runs.CAN_TAKE_UP)),
+            "pause": lambda: self._any_in(runs.CAN_PAUSE | runs.CAN_RESUME),
+            "cancel": lambda: self._any_in(runs.CAN_CANCEL),
+            "take_up": lambda: self._any_in(runs.CAN_TAKE_UP),
             "mark": lambda: self.table.cursor_key is not None,
-            "mark_all": lambda: bool(self.table.rows),
+            "mark_all": lambda: bool(self.table.row_keys),
             "copy": lambda: self.table.cursor_key is not None,
         }.get(action)
         return True if works is None or works() else None
@@ -255,12 +272,12 @@ class RunsScreen(DeckScreen):
 
     def action_cancel(self) -> None:
         """Ask, then cancel."""
-        chosen = [run for run in self._chosen() if run.record.status in runs.CAN_CANCEL]
+        chosen = [run for run in self._chosen() if run.status in runs.CAN_CANCEL]
         if not chosen:
             return
         count = len(chosen)
         question = f"Cancel {count} runs?" if count > 1 else "Cancel this run?"
-        lines = [runs.one_line(run.record) for run in chosen[:8]]
+        lines = [runs.one_line(run) for run in chosen[:8]]
         lines += [f"and {count - 8} more"] * (count > 8)
 
         def answered(yes: bool | None) -> None:
@@ -297,20 +314,21 @@ class RunsScreen(DeckScreen):
 
     def action_mark_all(self) -> None:
         """Mark every run shown, or none."""
-        if len(self.table.marked) == len(self.table.rows):
+        if self.table.mark_count == len(self.table.row_keys):
             self.table.clear_marks()
         else:
             self.table.mark_all()
 
     def action_sort(self) -> None:
         """Sort by the next column."""
-        order = [name for name in self.table.shown_columns if name in runs.SORT_KEYS]
-        at = order.index(self._sorting.column) if self._sorting.column in order else -1
-        self._sort(self._sorting.by(order[(at + 1) % len(order)]))
+        order = [name for name in self.table.shown_columns if name in runs.SORTABLE]
+        column = self._list.sorting.column
+        at = order.index(column) if column in order else -1
+        self._sort(self._list.sorting.by(order[(at + 1) % len(order)]))
 
     def action_sort_reverse(self) -> None:
         """Turn the sort around."""
-        self._sort(self._sorting.turned())
+        self._sort(self._list.sorting.turned())
 
     def action_copy(self) -> None:
         """Copy the id of the highlighted run."""
@@ -328,14 +346,15 @@ class RunsScreen(DeckScreen):
     def _filter_typed(self, event: Input.Changed) -> None:
         wrong = self.query_one("#filter-wrong", Static)
         try:
-            self._filter = filters.parse(event.value)
+            chosen = filters.parse(event.value)
         except InvalidOption as error:
             # What was understood last stays in force while a term is half typed.
             wrong.update(Content(safe_line(f"✗ {error}")))
             wrong.display = True
             return
         wrong.display = False
-        self._show_rows()
+        self._list.set_filter(chosen, self.deck.now())
+        self._arranged_anew()
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:

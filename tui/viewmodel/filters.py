@@ -23,13 +23,14 @@ from engine.errors import InvalidOption
 
 
 class Filterable(Protocol):
-    """What a filter looks at: texts and numbers of one run, by field name."""
+    """What a filter looks at: texts and numbers of one run, by field name.
 
-    @property
-    def texts(self) -> Mapping[str, str]: ...
+    Asked one at a time: of ten thousand runs a filter wants one or two fields.
+    """
 
-    @property
-    def numbers(self) -> Mapping[str, float | None]: ...
+    def text(self, field: str, /) -> str: ...
+
+    def number(self, field: str, /) -> float | None: ...
 
 
 TEXT_FIELDS: Final = (
@@ -45,6 +46,7 @@ TEXT_FIELDS: Final = (
     "tag",
     "reason",
     "timeframe",
+    "parent",
 )
 NUMBER_FIELDS: Final = (
     "ret",
@@ -96,10 +98,16 @@ class Filter:
 
     text: str = ""
     tests: tuple[Test, ...] = ()
+    by_age: bool = False
+    """Whether what passes may change without any run changing."""
 
     def matches(self, run: Filterable) -> bool:
         """Whether every term holds for the run."""
-        return all(test(run) for test in self.tests)
+        # Not `all` of a generator: this is asked ten thousand times while one types.
+        for test in self.tests:  # noqa: SIM110
+            if not test(run):
+                return False
+        return True
 
 
 def parse(text: str) -> Filter:
@@ -107,7 +115,9 @@ def parse(text: str) -> Filter:
 
     Raises ``InvalidOption`` with ``field`` ``filter``, naming the term and what would be right.
     """
-    return Filter(text, tuple(_parse_term(match.group()) for match in _TERM.finditer(text)))
+    terms = [match.group() for match in _TERM.finditer(text)]
+    by_age = any(term.lower().lstrip("-").startswith("age") for term in terms)
+    return Filter(text, tuple(map(_parse_term, terms)), by_age)
 
 
 def _parse_term(term: str) -> Test:
@@ -139,7 +149,14 @@ def _parse_term(term: str) -> Test:
 
 def _bare(word: str) -> Test:
     needle = word.casefold()
-    return lambda run: any(needle in run.texts[field].casefold() for field in BARE_FIELDS)
+    first, second, third, fourth = BARE_FIELDS
+
+    def test(run: Filterable) -> bool:
+        text = run.text
+        # One search through all four: no word that is typed has a line end in it.
+        return needle in f"{text(first)}\n{text(second)}\n{text(third)}\n{text(fourth)}".casefold()
+
+    return test
 
 
 def _text(field: str, value: str) -> Test:
@@ -148,10 +165,14 @@ def _text(field: str, value: str) -> Test:
         words = {
             word for needle in needles for word in STATUS_GROUPS.get(needle, (needle,)) if word
         }
-        return lambda run: any(run.texts["status"].startswith(word) for word in words)
+        starts = tuple(words)
+        return lambda run: run.text("status").startswith(starts)
     if not any(needles):
-        return lambda run: not run.texts[field]
-    return lambda run: any(needle in run.texts[field].casefold() for needle in needles if needle)
+        return lambda run: not run.text(field)
+    wanted = [needle for needle in needles if needle]
+    if len(wanted) == 1:
+        return lambda run: wanted[0] in run.text(field).casefold()
+    return lambda run: any(needle in run.text(field).casefold() for needle in wanted)
 
 
 def _number(field: str, sign: str, value: str) -> Test:
@@ -167,7 +188,7 @@ def _number(field: str, sign: str, value: str) -> Test:
     compare = _COMPARE[sign]
 
     def test(run: Filterable) -> bool:
-        have = run.numbers[field]
+        have = run.number(field)
         return have is not None and compare(have, wanted)
 
     return test

@@ -15,7 +15,7 @@ from tui.widgets.curve import Curves, Series
 from tui.widgets.facts import Fact, Facts
 
 if TYPE_CHECKING:
-    from tui.gateway import RunDetail
+    from tui.gateway import Glance, RunDetail
 
 MOST_POSITIONS: Final = 4
 
@@ -41,17 +41,40 @@ def curves(detail: RunDetail) -> Curves | None:
     )
 
 
-def facts(detail: RunDetail, currency: str) -> tuple[Facts, ...]:
-    """The run in a few lines: positions, last decision, id."""
-    record = detail.record
-    groups = [Facts("Positions", tuple(position_facts(detail.positions, currency)))]
-    if detail.decisions:
-        last = detail.decisions[-1]
+def sampled(glance: Glance) -> Curves | None:
+    """The same of the few points that a preview has."""
+    if not len(glance.equity):
+        return None
+    series = [Series("equity", glance.steps, glance.equity, "line")]
+    settled = int(glance.steps[-1]) + 1
+    if glance.baseline is not None:
+        steps, equity = glance.baseline
+        known = int(np.searchsorted(steps, settled))
+        series.append(Series("buy and hold", steps[:known], equity[:known], "baseline"))
+    # Each step between two points goes by the stamp before it: exact to less than a column.
+    stamps = glance.stamps[np.searchsorted(glance.steps, np.arange(settled), side="right") - 1]
+    return Curves(
+        tuple(series),
+        stamps,
+        # A run by hand is near its beginning for long: an axis to the end would show a dot.
+        total_steps=None if glance.record.driver == "manual" else glance.record.total_steps,
+        initial=glance.record.initial_cash,
+    )
+
+
+def facts(glance: Glance, currency: str) -> tuple[Facts, ...]:
+    """The run in a few lines: positions, last decision, id and where it comes from."""
+    record, last = glance.record, glance.last
+    groups = [Facts("Positions", tuple(position_facts(glance.positions, currency)))]
+    if last is not None:
         by = last.decision_source.replace("_", " ")
         groups.append(
             Facts(f"Decision {last.step_index}, {by}", (Fact(decision_text(last.decision), ""),))
         )
-    groups.append(Facts("Run", (Fact(record.run_id, ""),)))
+    about = [Fact(record.run_id, "")]
+    if record.parent_run_id is not None:
+        about.append(Fact(f"fork of {record.parent_run_id} at step {record.forked_at_step}", ""))
+    groups.append(Facts("Run", tuple(about)))
     return tuple(groups)
 
 

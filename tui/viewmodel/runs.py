@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final, NamedTuple
 
 from engine.model import RunRecord
+from engine.store.records import RunHead
 from tui.viewmodel.stopped import stopped_text
-
-if TYPE_CHECKING:
-    from tui.gateway import RunRow
-    from tui.viewmodel.filters import Filter
 
 ACTIVE: Final = frozenset({"created", "loading", "running", "paused"})
 TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
@@ -27,17 +23,24 @@ def seconds_since(text: str | None, now: datetime) -> float | None:
     """Seconds from an ISO stamp of the ledger until ``now``; None where there is no stamp."""
     if text is None:
         return None
-    stamp = datetime.fromisoformat(text)
+    try:
+        stamp = datetime.fromisoformat(text)
+    except ValueError:
+        # Another program wrote it: a row without an age is still a row.
+        return None
     if stamp.tzinfo is None:
         stamp = stamp.replace(tzinfo=UTC)
     return max(0.0, (now - stamp).total_seconds())
 
 
-@dataclass(frozen=True)
-class RunView:
+Run = RunRecord | RunHead
+"""A run as its whole row, or as the head of it that lists are made of."""
+
+
+class RunView(NamedTuple):
     """A run as the list sees it. ``rate`` is in steps a second, None while it is not known."""
 
-    record: RunRecord
+    record: Run
     owner: str
     rate: float | None
     now: datetime
@@ -76,53 +79,46 @@ class RunView:
         """Seconds since the run was created."""
         return seconds_since(self.record.created_at, self.now)
 
-    @cached_property
-    def texts(self) -> Mapping[str, str]:
-        """What the filter's text fields see."""
-        record = self.record
-        return {
-            "id": record.run_id,
-            "name": record.name or "",
-            "status": record.status,
-            "strategy": record.strategy,
-            "driver": record.driver,
-            "symbol": self.symbols,
-            "source": record.source,
-            "agent": record.agent_id or "",
-            "owner": self.owner,
-            "tag": " ".join(record.tags),
-            "reason": " ".join(filter(None, (record.end_reason, record.error_code))),
-            "timeframe": record.timeframe or "",
-        }
+    def text(self, field: str) -> str:
+        """What the filter's text field sees."""
+        return _TEXTS[field](self)
 
-    @cached_property
-    def numbers(self) -> Mapping[str, float | None]:
-        """What the filter's number fields see; rates and shares as fractions, age in seconds."""
-        record = self.record
-        return {
-            "ret": record.total_return,
-            "dd": record.max_drawdown,
-            "sharpe": record.sharpe,
-            "equity": record.equity,
-            "steps": record.step_index,
-            "progress": self.progress,
-            "fills": record.num_fills,
-            "trades": record.num_trades,
-            "costs": record.total_costs,
-            "age": self.age,
-        }
+    def number(self, field: str) -> float | None:
+        """What the filter's number field sees; rates and shares as fractions, age in seconds."""
+        return _NUMBERS[field](self)
 
 
-def view(
-    row: RunRow, now: datetime, rates: Mapping[str, float], sparks: Mapping[str, tuple[float, ...]]
-) -> RunView:
-    """The row of a snapshot as the list sees it."""
-    run_id = row.record.run_id
-    return RunView(row.record, row.owner, rates.get(run_id), now, sparks.get(run_id, ()))
+_TEXTS: Final[Mapping[str, Callable[[RunView], str]]] = {
+    "id": lambda run: run.record.run_id,
+    "name": lambda run: run.record.name or "",
+    "status": lambda run: run.record.status,
+    "strategy": lambda run: run.record.strategy,
+    "driver": lambda run: run.record.driver,
+    "symbol": lambda run: run.symbols,
+    "source": lambda run: run.record.source,
+    "agent": lambda run: run.record.agent_id or "",
+    "owner": lambda run: run.owner,
+    "tag": lambda run: " ".join(run.record.tags),
+    "reason": lambda run: " ".join(filter(None, (run.record.end_reason, run.record.error_code))),
+    "timeframe": lambda run: run.record.timeframe or "",
+    "parent": lambda run: run.record.parent_run_id or "",
+}
+_NUMBERS: Final[Mapping[str, Callable[[RunView], float | None]]] = {
+    "ret": lambda run: run.record.total_return,
+    "dd": lambda run: run.record.max_drawdown,
+    "sharpe": lambda run: run.record.sharpe,
+    "equity": lambda run: run.record.equity,
+    "steps": lambda run: run.record.step_index,
+    "progress": lambda run: run.progress,
+    "fills": lambda run: run.record.num_fills,
+    "trades": lambda run: run.record.num_trades,
+    "costs": lambda run: run.record.total_costs,
+    "age": lambda run: run.age,
+}
 
 
 # Live first: what moves or waits for somebody stands above what is over.
-_STATUS_ORDER: Final = {
+STATUS_ORDER: Final = {
     name: place
     for place, name in enumerate(
         (
@@ -138,8 +134,9 @@ _STATUS_ORDER: Final = {
     )
 }
 
+# Age is not among them: it is the ledger's own order.
 SORT_KEYS: Final[Mapping[str, Callable[[RunView], float | str | None]]] = {
-    "status": lambda run: _STATUS_ORDER.get(run.record.status, 99),
+    "status": lambda run: STATUS_ORDER.get(run.record.status, 99),
     "name": lambda run: run.name.casefold(),
     "strategy": lambda run: run.record.strategy.casefold(),
     "driver": lambda run: run.record.driver,
@@ -151,8 +148,8 @@ SORT_KEYS: Final[Mapping[str, Callable[[RunView], float | str | None]]] = {
     "return": lambda run: run.record.total_return,
     "drawdown": lambda run: run.record.max_drawdown,
     "owner": lambda run: run.owner,
-    "age": lambda run: run.age,
 }
+SORTABLE: Final = frozenset({*SORT_KEYS, "age"})
 # The first press on a column shows what people look for in it: the best, the newest, A before Z.
 FALLING_FIRST: Final = frozenset({"progress", "rate", "equity", "return"})
 
@@ -175,34 +172,6 @@ class Sorting:
         return Sorting(self.column, not self.falling)
 
 
-def arrange(runs: Iterable[RunView], chosen: Filter, sorting: Sorting) -> list[RunView]:
-    """The runs that pass the filter, sorted; what has no value comes last either way.
-
-    Ties keep the order given (the ledger's: newest first).
-    """
-    key = SORT_KEYS[sorting.column]
-    with_value: list[tuple[Any, RunView]] = []
-    without: list[RunView] = []
-    for run in runs:
-        if chosen.matches(run):
-            value = key(run)
-            if value is None:
-                without.append(run)
-            else:
-                with_value.append((value, run))
-    # Python's sort keeps ties in the order given in both directions.
-    with_value.sort(key=lambda pair: pair[0], reverse=sorting.falling)
-    return [run for _, run in with_value] + without
-
-
-def counts(runs: Iterable[RunView]) -> Mapping[str, int]:
-    """How many runs there are of each status, in the order live first."""
-    tally: dict[str, int] = {}
-    for run in runs:
-        tally[run.record.status] = tally.get(run.record.status, 0) + 1
-    return {name: tally[name] for name in sorted(tally, key=lambda s: _STATUS_ORDER.get(s, 99))}
-
-
 def why_it_ended(record: RunRecord) -> str | None:
     """The end of a run in a line, or why it stands still; None while it goes on."""
     stopped = stopped_text(record)
@@ -218,7 +187,7 @@ def why_it_ended(record: RunRecord) -> str | None:
     return reason
 
 
-def one_line(record: RunRecord) -> str:
+def one_line(record: Run) -> str:
     """The run in a line for a question about it: name, strategy, status, step."""
     called = f"{record.name} ({record.strategy})" if record.name else record.strategy
     steps = f"step {record.step_index} of {record.total_steps}" if record.total_steps else ""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from tui import format as fmt
+from tui.viewmodel.run_list import RunList
 from tui.viewmodel.runs import RunView
 from tui.widgets.spark import progress_bar, spark
 from tui.widgets.table import Cell, Column, Row
@@ -31,12 +33,15 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("age", "Age", 4, align="right"),
 )
 
+MOST_KEPT: Final = 500
+DEEPEST: Final = 4
+
 _OWNER_ROLES: Final = {"gone": "attention", "elsewhere": "info"}
 _OWNER_WORDS: Final = {"none": ""}
 
 
-def row(run: RunView, currency: str) -> Row:
-    """The run's cells, in the columns' order."""
+def row(run: RunView, currency: str, depth: int = 0) -> Row:
+    """The run's cells, in the columns' order; ``depth`` is that of a fork under its parent."""
     record = run.record
     look = fmt.status_look(record.status)
     # A moving run is what the eye should find; one that is over steps back.
@@ -46,7 +51,7 @@ def row(run: RunView, currency: str) -> Row:
         record.run_id,
         (
             Cell(f"{look.glyph} {look.word}", look.role),
-            Cell(run.name, "strong" if record.name else "text"),
+            Cell(_branch(depth) + run.name, "strong" if record.name else "text"),
             Cell(record.strategy, quiet),
             Cell(record.driver, "muted"),
             Cell(run.symbols, quiet),
@@ -63,40 +68,41 @@ def row(run: RunView, currency: str) -> Row:
     )
 
 
-class RowCache:
-    """Rows made before: of a thousand runs a tick changes a few, and only those are made anew."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, tuple[tuple[object, ...], Row]] = {}
-
-    def rows(self, shown: Iterable[RunView], currency: str) -> list[Row]:
-        """The cells of each run, in the order given; what is not shown is forgotten."""
-        fresh: dict[str, tuple[tuple[object, ...], Row]] = {}
-        for run in shown:
-            made_of = _made_of(run)
-            known = self._rows.get(run.run_id)
-            if known is None or known[0] != made_of:
-                known = (made_of, row(run, currency))
-            fresh[run.run_id] = known
-        self._rows = fresh
-        return [made for _, made in fresh.values()]
+def _branch(depth: int) -> str:
+    """What a fork's name stands behind: its place under the run that it comes from."""
+    return "  " * (min(depth, DEEPEST) - 1) + "└ " if depth else ""
 
 
-def _made_of(run: RunView) -> tuple[object, ...]:
-    """All that a row's cells depend on and that may change."""
-    record = run.record
-    return (
-        record.status,
-        record.step_index,
-        record.total_steps,
-        record.updated_at,
-        record.equity,
-        record.name,
-        run.owner,
-        run.rate,
-        run.spark,
-        fmt.age(run.age),
-    )
+class RowMaker:
+    """The rows of runs as a table asks for them; one made before is given again while it holds.
+
+    ``now``, ``rates`` and ``sparks`` are what the last look at the ledger knew.
+    """
+
+    def __init__(self, shown: RunList, currency: str) -> None:
+        self._shown = shown
+        self._currency = currency
+        self._made: dict[str, tuple[tuple[object, ...], Row]] = {}
+        self.now: datetime = datetime.min.replace(tzinfo=UTC)
+        self.rates: Mapping[str, float] = {}
+        self.sparks: Mapping[str, tuple[float, ...]] = {}
+
+    def row(self, run_id: str) -> Row:
+        """The run's cells."""
+        held = self._shown.get(run_id)
+        if held is None:
+            # It has gone since the table was told its keys; the next tick takes the row away.
+            return Row(run_id, (Cell(""),) * len(COLUMNS))
+        rate, curve = self.rates.get(run_id), self.sparks.get(run_id, ())
+        run = RunView(held.record, held.owner, rate, self.now, curve)
+        depth = self._shown.depths.get(run_id, 0)
+        made_of = (held, rate, curve, fmt.age(run.age), depth)
+        known = self._made.get(run_id)
+        if known is None or known[0] != made_of:
+            if len(self._made) > MOST_KEPT:
+                self._made.clear()
+            known = self._made[run_id] = (made_of, row(run, self._currency, depth))
+        return known[1]
 
 
 def progress_text(run: RunView) -> str:

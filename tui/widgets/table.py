@@ -6,7 +6,7 @@ its rows and paints none that is not on the screen, so a tick costs the same at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -42,7 +42,8 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
     """A table with a cursor that stays with its row, marks and a sort that its owner does.
 
     Give it whole row models with ``set_rows`` as often as you like: rows are compared, and only the
-    visible lines that differ are painted. ``enter`` and ``space`` are the owner's to bind: to
+    visible lines that differ are painted. Where there are very many, ``set_keys`` takes their keys
+    and asks for the rows in view alone. ``enter`` and ``space`` are the owner's to bind: to
     ``action_open`` and ``action_mark``.
     """
 
@@ -120,8 +121,11 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._empty = empty
         self._marks = marks
         self._sort = sort
-        self._rows: tuple[Row, ...] = ()
+        self._keys: Sequence[str] = ()
+        rows: dict[str, Row] = {}
+        self._row_of: Callable[[str], Row] = rows.__getitem__
         self._places: dict[str, int] = {}
+        self._painted: dict[int, Row] = {}
         self._cursor: int = 0
         self._marked: frozenset[str] = frozenset()
         self._look = Styles(self)
@@ -132,8 +136,19 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The rows as last set."""
-        return self._rows
+        """The rows as they are now."""
+        return tuple(map(self._row_of, self._keys))
+
+    @property
+    def row_keys(self) -> Sequence[str]:
+        """The keys of the rows in their order."""
+        return self._keys
+
+    @property
+    def keys_in_view(self) -> Sequence[str]:
+        """The keys of the rows whose lines are on the screen."""
+        visible = self._visible()
+        return self._keys[visible.start : visible.stop]
 
     @property
     def cursor_index(self) -> int:
@@ -143,14 +158,19 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def cursor_key(self) -> str | None:
         """The key of the row the cursor stands on."""
-        return self._rows[self._cursor].key if self._rows else None
+        return self._keys[self._cursor] if self._keys else None
 
     @property
     def marked(self) -> tuple[str, ...]:
         """The keys of marked rows in the order of the rows."""
         if not self._marked:
             return ()
-        return tuple(row.key for row in self._rows if row.key in self._marked)
+        return tuple(key for key in self._keys if key in self._marked)
+
+    @property
+    def mark_count(self) -> int:
+        """How many rows are marked."""
+        return len(self._marked)
 
     @property
     def sort(self) -> tuple[str, bool] | None:
@@ -163,40 +183,54 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         The cursor stays with its key; if that is gone it stays at its place. Marks of rows that
         are gone go with them. Raises ``ValueError`` for a key that stands twice.
         """
-        new = tuple(rows)
+        by_key: dict[str, Row] = {}
+        for row in rows:
+            if by_key.setdefault(row.key, row) is not row:
+                raise ValueError(f"two rows with the key {row.key!r}")
+        return self.set_keys(tuple(by_key), by_key.__getitem__)
+
+    def set_keys(self, keys: Sequence[str], row_of: Callable[[str], Row]) -> int:
+        """Show the rows of these keys, each of its own, as ``row_of`` makes them when in view.
+
+        The same ``keys`` as before say that neither rows nor order are others; then only the lines
+        in view are looked at. Otherwise as ``set_rows``.
+        """
         old, old_key, old_cursor, old_marked = (
-            self._rows,
+            self._keys,
             self.cursor_key,
             self._cursor,
             self._marked,
         )
-        places = {row.key: index for index, row in enumerate(new)}
-        if len(places) != len(new):
-            seen: set[str] = set()
-            twice = next(row.key for row in new if row.key in seen or seen.add(row.key))  # type: ignore[func-returns-value]
-            raise ValueError(f"two rows with the key {twice!r}")
-        self._rows, self._places = new, places
-        kept = places.get(old_key) if old_key is not None else None
-        self._cursor = kept if kept is not None else max(0, min(old_cursor, len(new) - 1))
-        if old_marked:
-            self._marked = old_marked & places.keys()
-
-        if len(new) != len(old):
-            self.virtual_size = Size(0, len(new) + HEADER_LINES)
-        changed = self._refresh_differences(old, old_cursor, old_marked)
+        self._row_of = row_of
+        if keys is not old and keys != old:
+            self._keys = keys
+            self._places = {key: index for index, key in enumerate(keys)}
+            kept = self._places.get(old_key) if old_key is not None else None
+            self._cursor = kept if kept is not None else max(0, min(old_cursor, len(keys) - 1))
+            if old_marked:
+                self._marked = old_marked & self._places.keys()
+        self._keys = keys
+        if len(keys) != len(old):
+            self.virtual_size = Size(0, len(keys) + HEADER_LINES)
+        changed = self._refresh_differences(len(old), old_cursor, old_marked)
         if old_key != self.cursor_key:
             self.post_message(self.Highlighted(self, self.cursor_key))
         if self._marked != old_marked:
             self.post_message(self.Marked(self, self.marked))
         return changed
 
+    def refresh_rows(self) -> int:
+        """Paint the lines in view whose rows are not what they were; how many."""
+        return self._refresh_differences(len(self._keys), self._cursor, self._marked)
+
     def _refresh_differences(
-        self, old: tuple[Row, ...], old_cursor: int, old_marked: frozenset[str]
+        self, old_count: int, old_cursor: int, old_marked: frozenset[str]
     ) -> int:
         """Repaint the visible lines that differ from what they showed."""
         visible = self._visible()
-        if not old or not self._rows:
-            if old or self._rows:
+        if not old_count or not self._keys:
+            if old_count or self._keys:
+                self._painted = {}
                 self.refresh()
                 return len(visible)
             return 0
@@ -207,20 +241,40 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
             if target != self.scroll_offset.y:
                 self.scroll_to(y=target, animate=False)
                 return len(visible)
-        rows, count = self._rows, 0
-        for index in range(visible.start, visible.stop):
-            before = old[index] if index < len(old) else None
-            after = rows[index] if index < len(rows) else None
-            if (
-                before != after
-                or (index == self._cursor) is not (index == old_cursor)
-                or (after is not None and (after.key in self._marked) != (after.key in old_marked))
+        count = 0
+        for index in range(visible.start, min(visible.stop, max(old_count, len(self._keys)))):
+            before = self._painted.get(index)
+            after = self._row_at(index)
+            if (index == self._cursor) is not (index == old_cursor) or (
+                after is not None and (after.key in self._marked) != (after.key in old_marked)
             ):
                 self.refresh_line(index + HEADER_LINES)
-                count += 1
+            elif before is after or before == after:
+                continue
+            elif before is None or after is None or before.key != after.key:
+                self.refresh_line(index + HEADER_LINES)
+            else:
+                self._refresh_cells(index, before, after)
+            count += 1
         if moved and old_cursor in visible and self._cursor not in visible:
             self._scroll_to_cursor()
         return count
+
+    def _refresh_cells(self, index: int, before: Row, after: Row) -> None:
+        """Repaint the cells of a row from the first to the last that differ."""
+        differing = [
+            placed
+            for placed in self._layout()
+            if before.cells[placed.column] != after.cells[placed.column]
+        ]
+        self._painted[index] = after
+        if differing:
+            start, last = differing[0].x, differing[-1]
+            line = index + HEADER_LINES - self.scroll_offset.y
+            self.refresh(Region(start, line, last.x + last.width - start, 1))
+
+    def _row_at(self, index: int) -> Row | None:
+        return self._row_of(self._keys[index]) if index < len(self._keys) else None
 
     def set_sort(self, column: str | None, falling: bool = False) -> None:
         """Show a column as the sorted one."""
@@ -233,21 +287,21 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         """What to say where there are no rows: what would be here, and what makes it."""
         if text != self._empty:
             self._empty = text
-            if not self._rows:
+            if not self._keys:
                 self.refresh()
 
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Show other columns; the rows must be set to match."""
         self._columns = tuple(columns)
         self._placed_width = -1
-        self._rows, self._places = (), {}
+        self._keys, self._places, self._painted = (), {}, {}
         self.refresh()
 
     # Cursor
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a row (the nearest there is) and bring it into view."""
-        index = max(0, min(index, len(self._rows) - 1))
+        index = max(0, min(index, len(self._keys) - 1))
         if index != self._cursor:
             old, self._cursor = self._cursor, index
             self.refresh_line(old + HEADER_LINES)
@@ -292,7 +346,7 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def action_last(self) -> None:
         """To the last row."""
-        self.move_to(len(self._rows) - 1)
+        self.move_to(len(self._keys) - 1)
 
     def action_page_up(self) -> None:
         """A page up."""
@@ -334,8 +388,8 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         changed = self._marked ^ marked
         self._marked = marked
         visible = self._visible()
-        for index in range(visible.start, min(visible.stop, len(self._rows))):
-            if self._rows[index].key in changed:
+        for index in range(visible.start, min(visible.stop, len(self._keys))):
+            if self._keys[index] in changed:
                 self.refresh_line(index + HEADER_LINES)
         self.post_message(self.Marked(self, self.marked))
 
@@ -361,9 +415,9 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
                 self.post_message(self.SortRequested(self, column))
             return
         index = at.y - HEADER_LINES + self.scroll_offset.y
-        if index >= len(self._rows):
+        if index >= len(self._keys):
             return
-        key = self._rows[index].key
+        key = self._keys[index]
         self.move_to(index)
         if self._marks and at.x < self._gutter():
             self.toggle_mark(key)
@@ -415,11 +469,11 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         width = self._width
         if y < HEADER_LINES:
             spans = header_spans(self._columns, self._layout(), width, self._sort)
-        elif not self._rows:
+        elif not self._keys:
             spans = self._empty_spans(y - HEADER_LINES, width)
         else:
             index = y - HEADER_LINES + self.scroll_offset.y
-            if index >= len(self._rows):
+            if index >= len(self._keys):
                 return Strip.blank(width, self._look.of("text"))
             spans = self._row_spans(index, width)
         return Strip([Segment(text, self._style(role, ground)) for text, role, ground in spans])
@@ -428,7 +482,11 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         return self._look.of(role, ground)
 
     def _row_spans(self, index: int, width: int) -> list[Span]:
-        row = self._rows[index]
+        row = self._row_of(self._keys[index])
+        if len(self._painted) > 8 * self._page():
+            visible = self._visible()
+            self._painted = {at: was for at, was in self._painted.items() if at in visible}
+        self._painted[index] = row
         marked = row.key in self._marked
         ground = "marked" if marked else "plain"
         sign = ""

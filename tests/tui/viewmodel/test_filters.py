@@ -20,6 +20,12 @@ class Run:
     texts: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, float | None] = field(default_factory=dict)
 
+    def text(self, field: str, /) -> str:
+        return self.texts[field]
+
+    def number(self, field: str, /) -> float | None:
+        return self.numbers[field]
+
 
 def run(**values: str | float | None) -> Run:
     texts = dict.fromkeys(TEXT_FIELDS, "")
