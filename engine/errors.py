@@ -30,6 +30,7 @@
     │   ├── TooManyActiveRuns         a cap; the count, the limit and what frees a slot
     │   ├── StepNotActive, StepAlreadyFinalized
     │   ├── DecisionDeadlineExceeded  the step was held before its decision came
+    │   ├── StepRewound               a step of a future that a rewind has discarded
     │   ├── BarsChanged, StrategyChanged
     │   └── LeaseLost                 another process owns the run now: stop, write nothing
     └── LedgerError
@@ -234,6 +235,10 @@ class DecisionDeadlineExceeded(RunError):
     code = "decision_deadline_exceeded"
 
 
+class StepRewound(RunError):
+    code = "step_rewound"
+
+
 class BarsChanged(RunError):
     code = "bars_changed"
 
@@ -292,3 +297,16 @@ class LedgerRefused(LedgerError):
 
 class LedgerCorrupt(LedgerError):
     code = "ledger_corrupt"
+
+
+def error_of(code: str) -> type[StepdeckError]:
+    """The class whose ``code`` this is, or its nearest kin that needs a message and no more.
+
+    ``RunError`` for a code that a later version made.
+    """
+    found: list[type[StepdeckError]] = [StepdeckError]
+    for kind in found:
+        if kind.code == code:
+            return next(kin for kin in kind.__mro__ if kin.__init__ is StepdeckError.__init__)
+        found += kind.__subclasses__()
+    return RunError

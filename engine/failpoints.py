@@ -62,6 +62,12 @@ FAILPOINTS: Final[Mapping[str, str]] = {
     "migrate.version": "one version's changes are made, in the open transaction",
     "migrate.written": "all changes and the new version number are written, nothing is committed",
     "migrate.after": "the upgrade is committed",
+    # -- rewinds
+    "rewind.leased": "a rewind has moved the run's row and none of its other rows",
+    "rewind.moved": "all rows of the tail but its equity are discarded, in the open transaction",
+    "rewind.written": "a rewind is written, in the open transaction",
+    "rewind.before": "a rewind is worked out and nothing of it is written",
+    "rewind.after": "a rewind is committed and its session stands where it stood before",
     # -- owners
     "instance.before": "this process has no lock file yet",
     "instance.made": "its lock file is there under another name and is not locked",

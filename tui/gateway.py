@@ -582,12 +582,41 @@ class Gateway:
         return self._operate(run_id, "breakpoints", {"breakpoints": encode(points)})
 
     def submit(self, run_id: str, step: int, decision: Decision) -> RunRecord:
-        """Make the decision that is due at ``step`` by hand; durable when this returns."""
+        """Make the decision that is due at ``step`` by hand; durable when this returns.
+
+        In a strategy's run this takes over.
+        """
         from engine.codec import encode_decision
 
         return self._operate(
             run_id, "decide", {"step": step, "decision": encode_decision(decision)}
         )
+
+    def take_over(self, run_id: str) -> RunRecord:
+        """Decide by hand from the next step on, in a strategy's place; the run is paused."""
+        return self._operate(run_id, "take_over", {})
+
+    def hand_back(self, run_id: str) -> RunRecord:
+        """Let the strategy decide again, made afresh and shown every step so far.
+
+        May take a while. Raises ``InvalidOption`` for a run that has no strategy,
+        ``StrategyChanged`` and ``StrategyDiverged`` with the run as it was.
+        """
+        return self._operate(run_id, "hand_back", {})
+
+    def rewind(self, run_id: str, step: int) -> RunRecord:
+        """Make the moment after ``step`` decisions the run's present, and pause it there.
+
+        What came after is kept as discarded. An interrupted run is left interrupted. May take a
+        while. Raises ``StepNotActive`` for a step that it has not come to, ``RunNotActive`` for a
+        run that has ended, and what keeps it from being replayed, with the run as it was.
+        """
+        service, _ = self._driving()
+        record = self.record(run_id)
+        moves = record.status in ACTIVE and service.owner_alive(record)
+        if run_id not in service.sessions and not moves:
+            return service.rewind(run_id, step)
+        return self._operate(run_id, "rewind", {"step": step})
 
     def cancel(self, run_id: str) -> RunRecord:
         """Cancel a run wherever it lives; the answer is its true state."""
@@ -625,6 +654,9 @@ class Gateway:
             raise RunNotResumable(
                 f"the owner of run {run_id} is gone", field="run", remedy="take it up with resume"
             )
+        if kind in ("decide", "rewind"):
+            # Of what is seen now, not of what a rewind may make of the step meanwhile.
+            data["epoch"] = record.lease_epoch
         return commands.ask(service, run_id, kind, data)
 
     def wait(self, run_id: str, timeout: float | None = None) -> RunRecord:

@@ -77,6 +77,7 @@ class Host:
         self._working = 0
         service.ready = self.enqueue
         service.completed = self._queue_baseline
+        service.decider = decider
         for _ in range(threads):
             self._hire()
         self._watcher = threading.Thread(target=self._watch, name="stepdeck-watch", daemon=True)
@@ -197,7 +198,7 @@ class Host:
             return
         try:
             with captured(session.output):
-                session.decide = decider(session)
+                session.decide = None if session.taken_over else decider(session)
         except StepdeckError as error:
             self.service.fail(session, error)
             return
@@ -261,6 +262,7 @@ class Host:
         clock = service.clock
         now = clock.monotonic()
         retry, reap = now, now + service.limits.reaper_interval_seconds
+        desk = commands.Desk(service)
         with service.ledger.reader() as reader:
             seen = -1
             while not self._stop_watching.wait(WATCH_SECONDS):
@@ -270,7 +272,7 @@ class Host:
                     version = reader.data_version()
                     if version != seen:
                         seen = version
-                        commands.answer_pending(service, reader)
+                        desk.answer_pending(reader)
                     if now >= retry:
                         retry = now + RETRY_SECONDS
                         service.retry_unsaid()

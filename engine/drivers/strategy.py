@@ -19,8 +19,9 @@ def decider(session: Session) -> Decider | None:
     decide = decider_of(session.prepared, session.simulation.panel)
     if isinstance(decide, Vector):
         session.metadata["execution"] = decide.execution
-        if decide.notice is not None:
-            session.metadata.setdefault("notices", []).append(decide.notice)
+        notices = session.metadata.setdefault("notices", [])
+        if decide.notice is not None and decide.notice not in notices:
+            notices.append(decide.notice)
     return decide
 
 

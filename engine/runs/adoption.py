@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.errors import RunNotResumable, StrategyChanged
+from engine.errors import RunNotResumable
 from engine.failpoints import failpoint
 from engine.model import RunRecord
-from engine.runs import config, replay, rows
+from engine.runs import replay, rows
 from engine.runs.clock import wall_text
 from engine.runs.lifecycle import ACTIVE, Status, Trigger, sources, target
 from engine.runs.output import RunOutput, log_path
 from engine.runs.recovery import recover
-from engine.runs.requests import Prepared, prepare
 from engine.runs.session import Session
+from engine.runs.warming import as_begun
+from engine.runs.wheel import TAKEN_OVER
 from engine.store import writes
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def take_up(
     taken = force and record.status in ACTIVE and run_id not in service.sessions
     if record.status != Status.INTERRUPTED and not taken:
         raise _not_interrupted(record)
-    prepared = _unchanged(record)
+    prepared = as_begun(record)
     with service.ledger.reader() as reader:
         run_key = reader.run_key(run_id)
         moved = reader.moved_as(run_id)
@@ -99,24 +100,13 @@ def take_up(
         log=log,
         start_paused=was_paused if play is None else not play,
         speed=record.metadata.get("speed", request.speed),
+        taken_over=bool(record.metadata.get(TAKEN_OVER)),
         rewind_count=record.rewind_count,
         timeout_holds=record.timeout_holds,
         timeouts_in_row=log.timeouts_at_end,
     )
     service.sessions[run_id] = session
     return session
-
-
-def _unchanged(record: RunRecord) -> Prepared:
-    prepared = prepare(config.decode_request(record.config))
-    if prepared.loaded.source_hash != record.strategy_hash:
-        raise StrategyChanged(
-            f"the source of {record.strategy} is not what the run began with",
-            field="strategy",
-            remedy=f"put back the file with hash {(record.strategy_hash or '')[:12]}, or start "
-            "a new run",
-        )
-    return prepared
 
 
 def _not_interrupted(record: RunRecord) -> RunNotResumable:

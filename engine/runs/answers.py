@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine import codec
-from engine.errors import DecisionDeadlineExceeded, StepAlreadyFinalized, StepNotActive
+from engine.errors import DecisionDeadlineExceeded, StepAlreadyFinalized, StepNotActive, StepRewound
 from engine.model import Decision, Fill, RunRecord
 from engine.runs.lifecycle import Status
 from engine.store.reader import Reader
@@ -80,10 +80,17 @@ def is_repeat(
 
     Raises ``StepAlreadyFinalized`` for a step that something else was decided at, and for a key
     that another step has; ``DecisionDeadlineExceeded`` for a step that was held because its
-    deadline had passed. Each names what is stored.
+    deadline had passed. Each names what is stored. ``StepRewound`` for a key of a step that a
+    rewind has discarded.
     """
     run_id = record.run_id
     if key is not None:
+        if record.rewind_count and reader.is_discarded_key(run_id, key):
+            raise StepRewound(
+                f"the key {key} has decided a step that a rewind has discarded",
+                field="idempotency_key",
+                remedy="give every decision a key of its own",
+            )
         known = reader.step_of_key(run_id, key)
         if known is not None and known.step_index != step:
             raise StepAlreadyFinalized(
@@ -117,9 +124,18 @@ def lead_of(record: RunRecord) -> int:
 
 def decided_of(record: RunRecord) -> int:
     """How many decisions the run has had, as far as the ledger knows."""
-    if record.status == Status.COMPLETED and record.step_index == record.total_steps:
+    if is_closed(record):
         return record.step_index
     return max(record.step_index - lead_of(record), 0)
+
+
+def is_closed(record: RunRecord) -> bool:
+    """Whether the decision of the run's last bar was made, of which no row need tell."""
+    return (
+        record.status == Status.COMPLETED
+        and record.end_reason == "end_of_data"
+        and record.step_index == record.total_steps
+    )
 
 
 def _finalized(step: int, stored: StepRecord | None) -> Exception:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine import codec
-from engine.errors import BarsChanged, LedgerCorrupt, StepNotActive
+from engine.errors import LedgerCorrupt, StepNotActive
 from engine.model import (
     HOLD,
     CashFlow,
@@ -25,10 +25,10 @@ from engine.model import (
     OrderRecord,
     Position,
     Rules,
-    RunRecord,
 )
+from engine.runs.answers import is_closed
 from engine.runs.config import decode_request
-from engine.runs.lifecycle import Status
+from engine.runs.replay import refuse_other_bars
 from engine.sim.observation import Observation
 from engine.sim.panel import Floats, Panel
 from engine.sim.records import Fills, joined_fills, joined_orders
@@ -328,7 +328,7 @@ def open_past(reader: Reader, run_id: str, panel: Panel) -> Past:
     Raises ``BarsChanged`` where ``panel`` is not what the run traded, and as ``catch_up`` does.
     """
     record = reader.run(run_id)
-    refuse_other_bars(record, panel)
+    refuse_other_bars(record.bars_hash, panel, record.source)
     request = decode_request(record.config)
     simulation = Simulation(panel, request.rules, request.params)
     past = Past(run_id, simulation, record.driver, record.rewind_count)
@@ -367,22 +367,3 @@ def catch_up(past: Past, reader: Reader) -> bool:
             remedy=f"`stepdeck verify {past.run_id}` names what was changed",
         )
     return True
-
-
-def is_closed(record: RunRecord) -> bool:
-    """Whether the decision of the run's last bar was made, of which no row need tell."""
-    return (
-        record.status == Status.COMPLETED
-        and record.end_reason == "end_of_data"
-        and record.step_index == record.total_steps
-    )
-
-
-def refuse_other_bars(record: RunRecord, panel: Panel) -> None:
-    """Raise ``BarsChanged`` where ``panel`` is not what the run began with."""
-    if record.bars_hash not in (None, panel.content_hash):
-        raise BarsChanged(
-            f"the bars of {record.source} are not those the run began with",
-            field="source",
-            remedy=f"put back the bars with hash {(record.bars_hash or '')[:12]}",
-        )

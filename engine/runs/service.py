@@ -20,7 +20,7 @@ from engine.errors import (
 from engine.failpoints import failpoint
 from engine.market import BarSource
 from engine.model import Breakpoint, Decision, RunRecord, RunRequest
-from engine.runs import adoption, answers, deadlines, replay, rows, stopping
+from engine.runs import adoption, deadlines, deciding, replay, rewind, rows, stopping, wheel
 from engine.runs.breakpoints import encode, of_texts
 from engine.runs.clock import Clock, SystemClock, wall_text
 from engine.runs.commit import Committer
@@ -41,7 +41,7 @@ from engine.runs.output import RunOutput, captured, log_path
 from engine.runs.panels import panel_of
 from engine.runs.pulse import Pulse
 from engine.runs.requests import prepare
-from engine.runs.session import Progress, Session
+from engine.runs.session import Decider, Progress, Session
 from engine.sim.observation import Observation
 from engine.sim.simulation import Simulation
 from engine.store import writes
@@ -56,7 +56,8 @@ class RunService:
     """Creates, loads, moves and ends runs in one ledger, as one owner.
 
     ``ready`` is called with every session that has become able to move, ``completed`` with every
-    one whose result has been published; the host sets both.
+    one whose result has been published; ``decider`` makes what decides a loaded session's steps.
+    The host sets all three.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class RunService:
         self.sessions: dict[str, Session] = {}
         self.ready: Callable[[Session], None] = lambda _session: None
         self.completed: Callable[[Session], None] = lambda _session: None
+        self.decider: Callable[[Session], Decider | None] = lambda _session: None
         self._unsaid: list[Session] = []
         self.committer = Committer(ledger, instance.id, self.clock)
         self.pulse = Pulse(self)
@@ -151,7 +153,7 @@ class RunService:
             if session.closed.is_set():
                 return
             if session.status is Status.CREATED:
-                self._move(session, Trigger.LOAD)
+                self.move(session, Trigger.LOAD)
         try:
             bars = session.prepared.source.load(cancelled=session.closed.is_set)
             panel = panel_of(bars)
@@ -192,7 +194,7 @@ class RunService:
                 self.fail(session, error)
                 return
             trigger = Trigger.START_PAUSED if session.start_paused else Trigger.START
-            self._move(session, trigger, columns=columns)
+            self.move(session, trigger, columns=columns)
             session.log = None
             if progress.state.settled == 0:
                 state, result = simulation.start(progress.state)
@@ -200,7 +202,7 @@ class RunService:
                 self.committer.add(session, result, session.prepared.driver)
                 if not stopping.stopped_at_start(self, session, result):
                     self.flush(session, wait=True)
-            self._keep_deadline(session)
+            self.keep_deadline(session)
         self.ready(session)
 
     # -- moving it ------------------------------------------------------------------------------
@@ -231,67 +233,27 @@ class RunService:
         return made
 
     def submit(
-        self, run_id: str, step: int, decision: Decision, *, key: str | None = None
+        self,
+        run_id: str,
+        step: int,
+        decision: Decision,
+        *,
+        key: str | None = None,
+        epoch: int | None = None,
     ) -> RunRecord:
         """Make the decision that is due at ``step``: a person's, or the agent's whose run it is.
 
         It is durable when this returns. A repeat with its ``key`` changes nothing, also after the
         run has ended. Raises ``StepAlreadyFinalized`` or ``StepNotActive`` for another step than
         the one that is due, ``DecisionDeadlineExceeded`` for one that was held meanwhile,
-        ``RunNotActive`` for a run that does not move in this process, and for an agent's decision
-        while its run is paused.
+        ``StepRewound`` for one that was seen under ``epoch``, or whose key was used, in a future
+        that a rewind has discarded, ``RunNotActive`` for a run that does not move in this process,
+        and for an agent's decision while its run is paused.
         """
-        session = self.sessions.get(run_id)
-        if session is not None:
-            deadlines.expire(self, session)
-        try:
-            with self._moving(run_id) as (session, progress):
-                due = progress.state.decided
-                if step > due:
-                    raise answers.not_open_yet(step, due)
-                if step < due:
-                    self.flush(session, wait=True)
-                if (step < due or key is not None) and self._is_repeat(run_id, step, decision, key):
-                    return self.record(run_id)
-                self._decide(session, progress, decision, key)
-        except RunNotActive:
-            if not self._is_repeat(run_id, step, decision, key):
-                raise
-        return self.record(run_id)
+        return deciding.submit(self, run_id, step, decision, key=key, epoch=epoch)
 
-    def _is_repeat(self, run_id: str, step: int, decision: Decision, key: str | None) -> bool:
-        with self.ledger.reader() as reader:
-            return answers.is_repeat(reader, reader.run(run_id), step, decision, key)
-
-    def _decide(
-        self, session: Session, progress: Progress, decision: Decision, key: str | None
-    ) -> None:
-        if session.agent_decides and session.status is Status.PAUSED:
-            raise RunNotActive(
-                f"run {session.run_id} is paused", field="run", remedy="resume it first"
-            )
-        step = progress.state.decided
-        source = "agent" if session.agent_decides else "manual"
-        failpoint("submit.before")
-        before, peak = progress.state, progress.tally.peak
-        state, result = progress.simulation.step(before, decision)
-        progress.take(state, result)
-        at = session.deadline.at if session.deadline is not None else None
-        self.committer.add(
-            session, result, source, always=(step, decision), key=key, deadline_at=at
-        )
-        session.events.append(("decision", {"step": step, "source": source}))
-        session.timeouts_in_row = 0
-        if state.done:
-            self.complete(session)
-        elif hits := session.breaks.after(progress, before, peak, result):
-            stopping.stop(self, session, hits)
-        else:
-            self.flush(session, wait=True)
-        failpoint("submit.after")
-        self._keep_deadline(session)
-
-    def _keep_deadline(self, session: Session) -> None:
+    def keep_deadline(self, session: Session) -> None:
+        """Give the session the deadline it should have now, after whatever moved it."""
         deadlines.keep(session, self.clock, self.limits.decision_timeout_seconds)
 
     def expire_deadlines(self) -> int:
@@ -303,35 +265,39 @@ class RunService:
 
         A running strategy is paused first, so that what follows is by hand.
         """
-        if count < 1:
-            raise InvalidOption(
-                f"cannot step {count} steps", field="count", remedy="give 1 or more"
-            )
-        with self._moving(run_id) as (session, progress):
-            if session.agent_decides:
-                raise RunNotActive(f"the decisions of run {run_id} are its agent's", field="run")
-            if session.decide is None:
-                stops = session.breaks.stops
-                for _ in range(count):
-                    if session.closed.is_set() or session.breaks.stops != stops:
-                        break
-                    self.submit(run_id, progress.state.decided, Decision())
-                return self.record(run_id)
-            if session.status is Status.RUNNING:
-                self.hold(session, stopping.without_goal(session))
-            self.advance(session, count)
-            if not session.closed.is_set():
-                self.flush(session, wait=True)
-        return self.record(run_id)
+        return deciding.step(self, run_id, count)
+
+    def rewind(self, run_id: str, step: int, *, epoch: int | None = None) -> RunRecord:
+        """Keep the first ``step`` decisions and make that the present of a run; it is paused.
+
+        What came after is kept as discarded rows. A strategy is warmed afresh. An interrupted run
+        is adopted, cut and left interrupted. Going back to where a run stands pauses it. Raises
+        ``StepNotActive`` for a step it has not come to, ``RunNotActive`` for a run that has ended
+        or moves elsewhere, ``StepRewound`` for a step that was seen under ``epoch`` and is gone;
+        what ``replay.retrace`` raises and ``StrategyChanged``, with the run as it was.
+        """
+        return rewind.rewind(self, run_id, step, epoch=epoch)
+
+    def take_over(self, run_id: str) -> RunRecord:
+        """Let a person decide; a running run is paused. Of a run by hand nothing changes."""
+        return wheel.take_over(self, run_id)
+
+    def hand_back(self, run_id: str) -> RunRecord:
+        """Let the strategy decide again, made afresh and shown every step so far.
+
+        Raises ``InvalidOption`` for a run that has none; ``StrategyChanged`` and
+        ``StrategyDiverged``, with the run as it was.
+        """
+        return wheel.hand_back(self, run_id)
 
     def observe(self, run_id: str) -> Observation:
         """What the decision that is due may see."""
-        with self._moving(run_id) as (_, progress):
+        with self.moving(run_id) as (_, progress):
             return progress.simulation.observe(progress.state)
 
     def pause(self, run_id: str) -> RunRecord:
         """Hold the run after the step in progress. Pausing a paused run changes nothing."""
-        with self._moving(run_id) as (session, _):
+        with self.moving(run_id) as (session, _):
             if session.status is Status.RUNNING:
                 self.hold(session, stopping.without_goal(session))
         return self.record(run_id)
@@ -340,12 +306,12 @@ class RunService:
         self, session: Session, columns: Mapping[str, Any], *, reason: str | None = None
     ) -> None:
         """Pause a session that runs: its batch, ``columns`` and the status in one transaction."""
-        self._move(session, Trigger.PAUSE, reason=reason, columns=columns)
-        self._keep_deadline(session)
+        self.move(session, Trigger.PAUSE, reason=reason, columns=columns)
+        self.keep_deadline(session)
 
     def resume(self, run_id: str) -> RunRecord:
         """Let a paused run move again. Resuming a running run changes nothing."""
-        with self._moving(run_id) as (session, _):
+        with self.moving(run_id) as (session, _):
             if session.status is Status.PAUSED:
                 self.let_go(session, {})
         self.ready(session)
@@ -353,8 +319,8 @@ class RunService:
 
     def let_go(self, session: Session, columns: Mapping[str, Any]) -> None:
         """Let a session go on that is paused, with columns of its row."""
-        self._move(session, Trigger.RESUME, columns=columns)
-        self._keep_deadline(session)
+        self.move(session, Trigger.RESUME, columns=columns)
+        self.keep_deadline(session)
 
     def set_breakpoints(self, run_id: str, points: Sequence[Breakpoint]) -> RunRecord:
         """Give a run other breakpoints; see ``stopping.replace_all``."""
@@ -362,7 +328,7 @@ class RunService:
 
     def run_to(self, run_id: str, condition: str) -> RunRecord:
         """Let a run go on to where ``condition`` first holds; see ``stopping.aim``."""
-        with self._moving(run_id) as (session, progress):
+        with self.moving(run_id) as (session, progress):
             stopping.aim(self, session, progress, condition)
         self.ready(session)
         return self.record(run_id)
@@ -373,7 +339,7 @@ class RunService:
             raise InvalidOption(
                 f"speed is {speed:g} steps a second", field="speed", remedy="give more than 0"
             )
-        with self._moving(run_id) as (session, _):
+        with self.moving(run_id) as (session, _):
             session.speed = speed
             session.metadata["speed"] = speed
             self.update(session, {"metadata": session.metadata})
@@ -509,7 +475,7 @@ class RunService:
             if session.progress is not None and session.progress.state.settled:
                 columns |= session.progress.final_columns()
         try:
-            self._move(session, trigger, reason=reason, columns=columns)
+            self.move(session, trigger, reason=reason, columns=columns)
         finally:
             self.drop(session)
 
@@ -525,7 +491,7 @@ class RunService:
         session.closed.set()
         self.sessions.pop(session.run_id, None)
 
-    def _move(
+    def move(
         self,
         session: Session,
         trigger: Trigger,
@@ -582,7 +548,7 @@ class RunService:
         return owner is not None and self.liveness.alive(owner, record.heartbeat_seq)
 
     @contextlib.contextmanager
-    def _moving(self, run_id: str) -> Iterator[tuple[Session, Progress]]:
+    def moving(self, run_id: str) -> Iterator[tuple[Session, Progress]]:
         """Hold a run that moves in this process, for an operation on it.
 
         What it is, is asked once it is held: it may have changed while one waited.

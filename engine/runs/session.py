@@ -55,16 +55,21 @@ class Decider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What the ledger holds of an interrupted run: enough to be replayed, and to be checked.
+    """What the ledger holds of a run, or of its beginning: enough to be replayed and checked.
 
-    ``decisions`` by step are those that were not plain holds, each with its source; ``settled``
-    counts equity rows, ``digest`` is that of the last commit.
+    ``decisions`` by step are those that were not plain holds, each with its source; ``decided`` and
+    ``settled`` count all decisions and the equity rows, as far as the log goes. ``anchor`` is the
+    last commit within it: how many decisions had been made, and their digest. ``own_from`` is the
+    first step that the run's own strategy decided: in a fork that went on with another one, what
+    came before is not its own.
     """
 
     decisions: Mapping[int, tuple[Decision, str]]
+    decided: int
     settled: int
-    digest: str | None
+    anchor: tuple[int, str] | None
     bars_hash: str | None
+    own_from: int = 0
 
     @property
     def timeouts_at_end(self) -> int:
@@ -181,6 +186,7 @@ class Session:
     bars: Bars | None = None
     progress: Progress | None = None
     decide: Decider | None = None
+    taken_over: bool = False
     rewind_count: int = 0
     deadline: Deadline | None = None
     timeout_holds: int = 0
@@ -219,7 +225,7 @@ class Session:
     @property
     def agent_decides(self) -> bool:
         """Whether an agent is asked for the run's decisions, each within its deadline."""
-        return self.prepared.driver == "agent"
+        return self.prepared.driver == "agent" and not self.taken_over
 
     @property
     def simulation(self) -> Simulation:

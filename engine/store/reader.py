@@ -334,6 +334,14 @@ class Reader:
         )
         return StepRecord(*rows[0]) if rows else None
 
+    def is_discarded_key(self, run_id: str, key: str) -> bool:
+        """Whether a step that came with this idempotency key was cut off by a rewind."""
+        rows = self._all(
+            "SELECT 1 FROM discarded_steps WHERE run_id = ? AND idempotency_key = ? LIMIT 1",
+            (run_id, key),
+        )
+        return bool(rows)
+
     def positions(self, run_id: str) -> list[Position]:
         """What the run held after its last commit, by symbol."""
         rows = self._all(

@@ -93,6 +93,9 @@ def tour(path: Path, line: Line) -> None:
         for session in sessions:
             if session.request.name in BY_HAND and not session.closed.is_set():
                 _decide(owner, line, session)
+    # Not said: these steps are acknowledged and taken back again.
+    commands.ask(service, paused.run_id, "step", {"count": 3})
+    commands.ask(service, paused.run_id, "rewind", {"step": 1})
     for kind in ("step", "resume"):
         record = commands.ask(service, paused.run_id, kind)
         line.send(("settled", paused.run_id, record.step_index))

@@ -10,7 +10,7 @@ import pytest
 
 from engine import market
 from engine.drivers import commands, vector
-from engine.errors import InvalidExpression, InvalidOption, RunNotActive
+from engine.errors import InputError, InvalidExpression, InvalidOption, RunNotActive
 from engine.model import Breakpoint, FillRule, RunRecord, RunRequest
 from engine.runs.breakpoints import Breakpoints, decode
 from engine.runs.panels import panel_of
@@ -356,7 +356,7 @@ def test_breakpoints_and_places_travel_to_the_owner(open_deck: Callable[..., Dec
     record = stopped(asker, session)
     assert record.step_index == 61
     assert points_of(record)[0] == Breakpoint(3, "step == 60", enabled=False, once=True, hits=1)
-    with pytest.raises(RunNotActive, match="at column 1"):
+    with pytest.raises(InputError, match="at column 1"):
         commands.ask(asker.service, run_id, "run_to", {"condition": "nonsense"})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +10,14 @@ import pytest
 
 from engine import codec
 from engine.drivers import commands
-from engine.errors import InvalidOption, LeaseLost, RunNotActive
+from engine.errors import (
+    InvalidOption,
+    LeaseLost,
+    RunNotActive,
+    StepAlreadyFinalized,
+    StepNotActive,
+    StepRewound,
+)
 from engine.model import Decision, Order
 from engine.store import writes
 from tests.runs.conftest import MANUAL, SMA, Deck
@@ -41,7 +49,7 @@ def test_a_decision_travels_to_the_owner(deck: Deck, other: Deck) -> None:
     run_id = deck.ready(MANUAL).run_id
     data = {"step": 0, "decision": codec.encode_decision(Decision((Order.buy("AAPL", 3),)))}
     assert commands.ask(other.service, run_id, "decide", data).num_fills == 1
-    with pytest.raises(RunNotActive, match="step 0 was decided already"):
+    with pytest.raises(StepAlreadyFinalized, match="step 0 was decided already"):
         commands.ask(other.service, run_id, "decide", data)
 
 
@@ -89,3 +97,61 @@ def test_a_stale_owner_writes_nothing(deck: Deck, other: Deck) -> None:
     assert other.service.record(run_id) == before
     with other.reader() as reader:
         assert len(reader.equity(run_id).steps) == before.step_index == 4
+
+
+def test_rewind_take_over_and_hand_back_travel_to_the_owner(deck: Deck, other: Deck) -> None:
+    """A run of another process is driven like one's own, with the errors that one's own has."""
+    run_id = deck.ready(replace(SMA, paused=True)).run_id
+    commands.ask(other.service, run_id, "step", {"count": 60})
+    record = commands.ask(other.service, run_id, "rewind", {"step": 20, "epoch": 1})
+    assert (record.status, record.step_index, record.rewind_count) == ("paused", 21, 1)
+    with pytest.raises(StepRewound):
+        commands.ask(other.service, run_id, "decide", {"step": 20, "decision": {}, "epoch": 1})
+    with pytest.raises(StepRewound):
+        commands.ask(other.service, run_id, "rewind", {"step": 20, "epoch": 1})
+    with pytest.raises(StepNotActive, match="give 0 to 20"):
+        commands.ask(other.service, run_id, "rewind", {"step": 21})
+    assert commands.ask(other.service, run_id, "take_over").metadata["taken_over"] is True
+    data = {"step": 20, "decision": {}, "epoch": 2}
+    assert commands.ask(other.service, run_id, "decide", data).step_index == 22
+    assert "taken_over" not in commands.ask(other.service, run_id, "hand_back").metadata
+    with deck.reader() as reader:
+        sources = {row.decision_source for row in reader.steps(run_id, since=20)}
+    assert sources == {"manual"}
+
+
+def test_data_that_no_command_takes_is_answered(deck: Deck, other: Deck) -> None:
+    """Rows that another program wrote are refused by name; the owner answers on."""
+    run_id = deck.ready(replace(SMA, paused=True)).run_id
+    for kind, data in (("rewind", {}), ("rewind", {"step": "x"}), ("decide", {"step": []})):
+        with pytest.raises(InvalidOption, match="not what it takes"):
+            commands.ask(other.service, run_id, kind, data)
+    assert commands.ask(other.service, run_id, "step").step_index == 2
+
+
+def test_a_cancel_does_not_wait_for_a_strategy_that_is_warmed(
+    deck: Deck, other: Deck, strategy_file: Callable[[str], str]
+) -> None:
+    """A rewind that warms for long holds up neither a cancel nor other runs, and lands nowhere."""
+    body = (
+        "import pathlib, time\n"
+        f"if pathlib.Path({str(deck.ledger.path.with_name('slow'))!r}).exists():\n"
+        "    time.sleep(0.1)\n"
+        "return None"
+    )
+    run_id = deck.ready(replace(SMA, strategy=strategy_file(body), paused=True)).run_id
+    second = deck.ready(replace(SMA, paused=True)).run_id
+    deck.service.step(run_id, 400)
+    deck.ledger.path.with_name("slow").touch()
+    asking = threading.Thread(
+        target=commands.ask, args=(other.service, run_id, "rewind", {"step": 390})
+    )
+    asking.start()
+    with deck.reader() as reader:
+        while not reader.pending_commands(deck.service.instance.id):
+            assert asking.is_alive()
+    assert commands.ask(other.service, second, "step").step_index == 2
+    assert commands.ask(other.service, run_id, "cancel").status == "cancelled"
+    asking.join(60)
+    record = deck.service.record(run_id)
+    assert (record.status, record.rewind_count, record.step_index) == ("cancelled", 0, 401)

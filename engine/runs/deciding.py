@@ -1,0 +1,105 @@
+"""Decisions from outside: a person's, an agent's, and steps that somebody asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import InvalidOption, RunNotActive
+from engine.failpoints import failpoint
+from engine.model import Decision, RunRecord
+from engine.runs import answers, deadlines, rewind, stopping, wheel
+from engine.runs.lifecycle import Status
+from engine.runs.session import Progress, Session
+
+if TYPE_CHECKING:
+    from engine.runs.service import RunService
+
+
+def submit(
+    service: RunService,
+    run_id: str,
+    step: int,
+    decision: Decision,
+    *,
+    key: str | None,
+    epoch: int | None,
+) -> RunRecord:
+    """Make the decision that is due at ``step``; see ``RunService.submit``."""
+    session = service.sessions.get(run_id)
+    if session is not None:
+        deadlines.expire(service, session)
+    try:
+        with service.moving(run_id) as (session, progress):
+            due = progress.state.decided
+            rewind.refuse_rewound(session.metadata, step, epoch=epoch)
+            if step < due:
+                service.flush(session, wait=True)
+            if (step < due or key is not None) and _is_repeat(service, run_id, step, decision, key):
+                return service.record(run_id)
+            if step > due:
+                raise answers.not_open_yet(step, due)
+            _decide(service, session, progress, decision, key)
+    except RunNotActive:
+        if not _is_repeat(service, run_id, step, decision, key):
+            raise
+    return service.record(run_id)
+
+
+def _is_repeat(
+    service: RunService, run_id: str, step: int, decision: Decision, key: str | None
+) -> bool:
+    with service.ledger.reader() as reader:
+        return answers.is_repeat(reader, reader.run(run_id), step, decision, key)
+
+
+def _decide(
+    service: RunService,
+    session: Session,
+    progress: Progress,
+    decision: Decision,
+    key: str | None,
+) -> None:
+    if session.agent_decides and session.status is Status.PAUSED:
+        raise RunNotActive(f"run {session.run_id} is paused", field="run", remedy="resume it first")
+    if session.decide is not None:
+        wheel.take_over(service, session.run_id)
+    step = progress.state.decided
+    source = "agent" if session.agent_decides else "manual"
+    failpoint("submit.before")
+    before, peak = progress.state, progress.tally.peak
+    state, result = progress.simulation.step(before, decision)
+    progress.take(state, result)
+    at = session.deadline.at if session.deadline is not None else None
+    service.committer.add(session, result, source, always=(step, decision), key=key, deadline_at=at)
+    session.events.append(("decision", {"step": step, "source": source}))
+    session.timeouts_in_row = 0
+    if state.done:
+        service.complete(session)
+    elif hits := session.breaks.after(progress, before, peak, result):
+        stopping.stop(service, session, hits)
+    else:
+        service.flush(session, wait=True)
+    failpoint("submit.after")
+    service.keep_deadline(session)
+
+
+def step(service: RunService, run_id: str, count: int) -> RunRecord:
+    """Make ``count`` decisions now and commit them; see ``RunService.step``."""
+    if count < 1:
+        raise InvalidOption(f"cannot step {count} steps", field="count", remedy="give 1 or more")
+    with service.moving(run_id) as (session, progress):
+        if session.agent_decides:
+            raise RunNotActive(f"the decisions of run {run_id} are its agent's", field="run")
+        if session.decide is None:
+            stops = session.breaks.stops
+            for _ in range(count):
+                if session.closed.is_set() or session.breaks.stops != stops:
+                    break
+                service.submit(run_id, progress.state.decided, Decision())
+            return service.record(run_id)
+        if session.status is Status.RUNNING:
+            service.hold(session, stopping.without_goal(session))
+        service.advance(session, count)
+        if not session.closed.is_set():
+            service.flush(session, wait=True)
+    return service.record(run_id)

@@ -1,0 +1,70 @@
+"""Warming a strategy: a fresh instance is shown every step so far before it decides the next."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import StrategyChanged
+from engine.model import RunRecord
+from engine.runs import config
+from engine.runs.output import RunOutput, captured
+from engine.runs.replay import retrace
+from engine.runs.requests import Prepared, prepare
+from engine.runs.session import Decider, Log, Progress, Session
+from engine.strategies import registry
+
+if TYPE_CHECKING:
+    from engine.runs.service import RunService
+
+
+def warm(
+    service: RunService, session: Session, progress: Progress, log: Log, *, strategy: bool
+) -> Decider | None:
+    """Bring ``progress`` to where ``log`` ends, and with it what decides next, made afresh.
+
+    None where a person does, or without ``strategy``. A strategy's file is executed again, so that
+    nothing it kept is seen. Raises ``StrategyChanged``, and as ``retrace`` does; the session is as
+    it was then.
+    """
+    decide: Decider | None = None
+    # What it prints on the way has been printed before.
+    with captured(RunOutput(Path(os.devnull))):
+        if strategy:
+            session.prepared = _fresh(session.prepared)
+            decide = service.decider(session)
+        retrace(progress, log, decide, session.request.source, session.closed.is_set)
+    return decide
+
+
+def _fresh(prepared: Prepared) -> Prepared:
+    loaded = prepared.loaded
+    if loaded.info.path is None:
+        return prepared
+    again = registry.load(prepared.request.strategy)
+    refuse_other_source(prepared.strategy, loaded.source_hash, again.source_hash)
+    return replace(prepared, loaded=again)
+
+
+def as_begun(record: RunRecord) -> Prepared:
+    """The run's request as it began, checked again.
+
+    Raises ``StrategyChanged``, and an ``InputError`` of a kind where its source or its strategy is
+    not to be had any more.
+    """
+    prepared = prepare(config.decode_request(record.config))
+    refuse_other_source(record.strategy, record.strategy_hash, prepared.loaded.source_hash)
+    return prepared
+
+
+def refuse_other_source(strategy: str, began: str | None, now: str | None) -> None:
+    """Raise ``StrategyChanged`` where a strategy's source is not what a run began with."""
+    if began != now:
+        raise StrategyChanged(
+            f"the source of {strategy} is not what the run began with",
+            field="strategy",
+            remedy=f"put back the file with hash {(began or '')[:12]}, or go on with another by "
+            "a fork that names it",
+        )
