@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from engine.drivers.audit import Audit as Audit
     from engine.drivers.audit import Finding as Finding
     from engine.drivers.host import Host
+    from engine.runs.chains import Chains as Chains
     from engine.runs.past import Moment as Moment
     from engine.runs.past import Past as Past
     from engine.runs.service import RunService
@@ -459,6 +460,17 @@ class Gateway:
         from engine.runs.verify import verify
 
         return verify(self.reader(), run_id)
+
+    def chains(self) -> Chains:
+        """Links, extents and seals of every run, without a replay."""
+        from engine.runs.chains import look_at_chains
+
+        return look_at_chains(self.reader())
+
+    def orphans(self) -> tuple[str, ...]:
+        """Active runs whose owner is gone."""
+        active = self.reader().runs(status=ACTIVE, all_runs=True)
+        return tuple(row.run_id for row in active if self._owner(row, {}) == "gone")
 
     def removable(self, run_id: str) -> tuple[str, ...]:
         """The run and its baselines, which go with it. Raises ``RunNotFound``, ``RunIsActive``."""

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import codec
-from engine.model import Decision, OrderRecord
+from engine.model import Decision, OrderRecord, RunRecord
+from engine.store.seal import FINAL_DIGEST
 
 Outcome = Literal["passed", "differs", "unchecked"]
 Key = tuple[Any, ...]
@@ -261,6 +262,23 @@ def expected_commits(progress: Iterable[tuple[int, int]]) -> list[int]:
         if not ends or ends[-1] != end:
             ends.append(end)
     return [end - 1 for end in ends]
+
+
+def known_links(
+    record: RunRecord, commits: Iterable[int], progress: Iterable[tuple[int, int]]
+) -> dict[int, str | None]:
+    """The commits that must be there; the last one's digest is sealed in the row of an ended run.
+
+    ``commits`` are the last steps of those that are. A commit of which no event tells is not held
+    against the run: only its digest counts.
+    """
+    ends = [end for end in expected_commits(progress) if end < record.step_index]
+    there = [end for end in commits if end < record.step_index]
+    links: dict[int, str | None] = dict.fromkeys([*there, *ends])
+    final = record.metadata.get(FINAL_DIGEST)
+    if final is not None:
+        links[record.step_index - 1] = str(final)
+    return links
 
 
 def compare_chain(

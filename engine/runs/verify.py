@@ -42,7 +42,7 @@ from engine.runs.verification import (
     compare_chain,
     compare_curves,
     compare_rows,
-    expected_commits,
+    known_links,
 )
 from engine.sim.observation import Observation
 from engine.sim.panel import Panel
@@ -51,11 +51,10 @@ from engine.sim.simulation import Simulation
 from engine.sim.state import StepResult
 from engine.store.reader import EquityRows, Reader
 from engine.store.records import StepRecord
-from engine.store.seal import FINAL_DIGEST, ROW_HASH, row_hash
+from engine.store.seal import ROW_HASH, row_hash
 from engine.strategies import registry
 
 _CUT_SHORT: Final = frozenset({Status.CANCELLED, Status.FAILED})
-_EVENTS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,15 +112,6 @@ def verify(reader: Reader, run_id: str) -> Verification:
 def read(reader: Reader, run_id: str) -> Recorded:
     """The run's rows, as they were at one moment."""
     with reader.moment():
-        progress: list[tuple[int, int]] = []
-        seq = 0
-        while events := reader.events_after(seq, _EVENTS, run_id=run_id):
-            seq = events[-1].seq
-            progress += [
-                (int(event.data["from"]), int(event.data["to"]))
-                for event in events
-                if event.kind == "progress"
-            ]
         return Recorded(
             record=reader.run(run_id),
             row=reader.stored_run(run_id),
@@ -132,7 +122,7 @@ def read(reader: Reader, run_id: str) -> Recorded:
             steps=reader.steps(run_id, since=-(2**62)),
             positions=reader.positions(run_id),
             commits={commit.last_step: commit.digest for commit in reader.commits(run_id)},
-            progress=progress,
+            progress=reader.progress(run_id),
         )
 
 
@@ -202,7 +192,8 @@ def _check_row(recorded: Recorded) -> Check:
     if record.status not in TERMINAL:
         return Check("row", "unchecked", f"the run is {record.status}: its row is not final")
     if stored is None:
-        return Check("row", "unchecked", "the run ended before rows were hashed")
+        wrong = Difference("runs", None, None, ROW_HASH, "a hash", None)
+        return _differs("row", wrong, "the run has ended and its row has lost its seal")
     found = row_hash(recorded.row)
     if found == stored:
         return Check("row", "passed", "the run's own row has the hash it ended with")
@@ -237,7 +228,9 @@ def _without_replay(recorded: Recorded, unreadable: Difference | None, why: str)
     checks = [_unchecked("replay", why)]
     if unreadable is not None:
         checks.append(_differs("decisions", unreadable, "a decision cannot be read"))
-    first, count = compare_chain(_known_links(recorded), recorded.commits)
+    first, count = compare_chain(
+        known_links(recorded.record, recorded.commits, recorded.progress), recorded.commits
+    )
     checks.append(_check("chain", first, count, "every commit is there; its digest is unchecked"))
     cash = recount_cash(
         record.initial_cash, len(recorded.equity.cash), recorded.fills, recorded.cash_flows
@@ -247,20 +240,6 @@ def _without_replay(recorded: Recorded, unreadable: Difference | None, why: str)
         _check("money", first, count, "cash is what fills and cash flows leave; equity needs bars")
     )
     return checks
-
-
-def _known_links(recorded: Recorded) -> dict[int, str | None]:
-    """The commits that must be there; the last one's digest is sealed in the row of an ended run.
-
-    A commit of which no event tells is not held against the run: only its digest counts.
-    """
-    ends = [end for end in expected_commits(recorded.progress) if end < recorded.record.step_index]
-    there = [end for end in recorded.commits if end < recorded.record.step_index]
-    links: dict[int, str | None] = dict.fromkeys([*there, *ends])
-    final = recorded.record.metadata.get(FINAL_DIGEST)
-    if final is not None:
-        links[recorded.record.step_index - 1] = str(final)
-    return links
 
 
 # -- the replay ----------------------------------------------------------------------------------
@@ -278,7 +257,10 @@ def _against_replay(
         return [_differs("decisions", unreadable, "a decision cannot be read")]
     simulation = Simulation(panel, request.rules, request.params)
     replayed = replay_log(simulation, decisions, record, [step + 1 for step in recorded.commits])
-    links = {**_known_links(recorded), **replayed.digests}
+    links = {
+        **known_links(recorded.record, recorded.commits, recorded.progress),
+        **replayed.digests,
+    }
     chain, broken = compare_chain(links, recorded.commits)
     curve, curve_count = compare_curves(
         replayed.stamps,

@@ -1,23 +1,36 @@
-"""When and how the WAL goes into the database.
+"""When and how the WAL goes into the database, and who keeps it from going.
 
 SQLite before 3.51.3 can lose pages when one connection writes at the instant another checkpoints.
 So none checkpoints by itself (``wal_autocheckpoint=0``), one process at a time does (a lock file),
 and that one holds the write lock on a second connection meanwhile.
+
+Frames that are in the database as well stay in the WAL until a commit finds no reader on them and
+begins it anew. Where readers come and go without a gap no commit finds that: past ``URGENT_BYTES``
+new readers are sent to the database, the others waited for, and the WAL is begun anew.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import getpid
 from pathlib import Path
 from typing import NamedTuple
 
 from engine.failpoints import failpoint
-from engine.store.connection import connect, is_busy, set_busy_timeout
+from engine.store.connection import WAL_KEPT_BYTES, connect, is_busy, set_busy_timeout
+from engine.store.holders import holders, wal_is_read
 from engine.store.locks import file_lock
 
 CHECKPOINT_BYTES = 16 * 2**20
 # If readers keep frames pinned the WAL cannot be cut; it is tried again after so much more.
 RETRY_BYTES = 4 * 2**20
+URGENT_BYTES = 32 * 2**20
+# How long writers are kept waiting for readers to end, by the size of the WAL.
+URGENT = ((48 * 2**20, 2.0), (URGENT_BYTES, 0.25))
+URGENT_POLL_SECONDS = 0.002
 
 
 class Checkpoint(NamedTuple):
@@ -52,7 +65,10 @@ def wal_bytes(path: Path) -> int:
 
 
 class Checkpointer:
-    """Moves the WAL into the database when it has grown; lives on the writer thread."""
+    """Moves the WAL into the database when it has grown; lives on the writer thread.
+
+    ``pinned`` says, for people, who keeps the WAL from being cut; None while nobody does.
+    """
 
     def __init__(self, path: Path, conn: sqlite3.Connection, *, vfs: str | None = None) -> None:
         self._path = path
@@ -60,16 +76,18 @@ class Checkpointer:
         self._vfs = vfs
         self._due_at = CHECKPOINT_BYTES
         self.last: Checkpoint | None = None
+        self.pinned: str | None = None
 
     def due(self) -> bool:
         """Whether the WAL has grown enough; the cost is one ``stat``."""
         size = wal_bytes(self._path)
         if size < CHECKPOINT_BYTES:
             self._due_at = CHECKPOINT_BYTES
+            self.pinned = None
         return size >= self._due_at
 
     def run(self) -> Checkpoint | None:
-        """Checkpoint, passively. None if there is nothing to do or another process is at it.
+        """Checkpoint. None if there is nothing to do or another process is at it.
 
         Raises ``sqlite3.Error`` where the disk refuses; what was committed stays in the WAL.
         """
@@ -83,16 +101,14 @@ class Checkpointer:
                 return None
             guard = connect(self._path, "rw", vfs=self._vfs)
             try:
+                guard.execute("PRAGMA wal_autocheckpoint = 0")
+                guard.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
                 set_busy_timeout(guard, 0)
-                guard.execute("BEGIN IMMEDIATE")
-                try:
-                    failpoint("checkpoint.locked")
-                    _, in_wal, moved = self._conn.execute(
-                        "PRAGMA wal_checkpoint(PASSIVE)"
-                    ).fetchone()
-                    failpoint("checkpoint.moved")
-                finally:
-                    guard.execute("ROLLBACK")
+                if size >= URGENT_BYTES and self.pinned is None:
+                    done = self._begin_anew(guard, size)
+                else:
+                    with _write_lock(guard):
+                        done = self._move_locked()
             except sqlite3.OperationalError as error:
                 if is_busy(error):
                     return None
@@ -100,5 +116,67 @@ class Checkpointer:
             finally:
                 guard.close()
         failpoint("checkpoint.after")
-        self.last = Checkpoint(in_wal, moved)
-        return self.last
+        self._look(done)
+        self.last = done
+        return done
+
+    def _move_locked(self) -> Checkpoint:
+        """Copy what no reader is in the way of; nobody may write meanwhile."""
+        failpoint("checkpoint.locked")
+        _, in_wal, moved = self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        failpoint("checkpoint.moved")
+        return Checkpoint(in_wal, moved)
+
+    def _begin_anew(self, guard: sqlite3.Connection, size: int) -> Checkpoint:
+        """Empty the WAL although readers come and go; give up where one stays too long."""
+        until = time.monotonic() + next(wait for least, wait in URGENT if size >= least)
+        while True:
+            # While nobody writes the readers of older frames grow fewer, and not more.
+            with _write_lock(guard):
+                while (done := self._move_locked()).pinned and time.monotonic() < until:
+                    time.sleep(URGENT_POLL_SECONDS)
+            if done.pinned:
+                return done
+            # All is moved: who begins to read now, this guard too, leaves the WAL alone. Once the
+            # others are gone, a commit cuts it.
+            with _write_lock(guard):
+                if self._move_locked() != done:  # somebody has written in between
+                    if time.monotonic() < until:
+                        continue
+                    return done
+                while wal_is_read(self._path):
+                    if time.monotonic() >= until:
+                        return done
+                    time.sleep(URGENT_POLL_SECONDS)
+                version = guard.execute("PRAGMA user_version").fetchone()[0]
+                guard.execute(f"PRAGMA user_version = {version}")
+                guard.execute("COMMIT")
+            return done
+
+    def _look(self, done: Checkpoint) -> None:
+        """Notice a reader that stays on the same page while the WAL grows, and name it."""
+        last = self.last
+        if not done.pinned:
+            self.pinned = None
+        elif last is not None and done.moved == last.moved and done.in_wal > last.in_wal:
+            who = [
+                "this process" if holder.pid == getpid() else str(holder)
+                for holder in holders(self._path)
+                if holder.pins
+            ]
+            self.pinned = (
+                f"a reader keeps {done.pinned:,} pages in {wal_path(self._path).name} "
+                f"({wal_bytes(self._path) / 2**20:.0f} MB), which grows until it ends its query: "
+                f"{', '.join(who) or 'the system does not say which process'}"
+            )
+
+
+@contextmanager
+def _write_lock(guard: sqlite3.Connection) -> Iterator[None]:
+    """Keep every writer out; what was not committed inside is undone."""
+    guard.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        if guard.in_transaction:
+            guard.execute("ROLLBACK")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from engine.store.checkpoint import wal_bytes
 from engine.store.connection import check_identity, check_version, connect, translate
+from engine.store.holders import Holder, can_tell, holders
+from engine.store.locks import LockFile, lock_files
 from engine.store.migrations import SCHEMA_VERSION, schema_version
 
 WAL_RESET_FIXED = (3, 51, 3)
@@ -19,7 +22,9 @@ WAL_RESET_FIXED = (3, 51, 3)
 class Health:
     """``damage`` holds what SQLite's ``quick_check`` found, ``dangling`` counts rows of no run.
 
-    The counts are None where damage keeps them from being taken. SQLite notices torn pages and lost
+    ``holders`` are the other processes that have the file open, None where the system does not
+    say; ``locks`` the lock files of instances beside it. The counts are None where damage keeps
+    them from being taken. SQLite notices torn pages and lost
     rows, not a flipped bit in a figure: that is what the digest chain is for.
     """
 
@@ -37,6 +42,8 @@ class Health:
     events: int | None
     damage: tuple[str, ...]
     dangling: int | None
+    holders: tuple[Holder, ...] | None
+    locks: tuple[LockFile, ...]
 
     @property
     def sound(self) -> bool:
@@ -77,6 +84,9 @@ def inspect(path: str | Path, *, vfs: str | None = None) -> Health:
                 events=count("events"),
                 damage=damage,
                 dangling=count("pragma_foreign_key_check"),
+                # While this connection is open: the WAL's index is read through it.
+                holders=_others(file),
+                locks=tuple(lock_files(file)),
             )
     except sqlite3.Error as error:
         raise translate(error, file) from error
@@ -93,6 +103,12 @@ def schema_text(path: str | Path, *, vfs: str | None = None) -> str:
             return Database(conn, execute_plugins=False).schema
     except sqlite3.Error as error:
         raise translate(error, file) from error
+
+
+def _others(file: Path) -> tuple[Holder, ...] | None:
+    if not can_tell():
+        return None
+    return tuple(holder for holder in holders(file) if holder.pid != os.getpid())
 
 
 def _damage(conn: sqlite3.Connection) -> tuple[str, ...]:

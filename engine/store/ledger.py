@@ -51,7 +51,7 @@ class Ledger:
 
     def __init__(self, path: Path, *, vfs: str | None, patience: float) -> None:
         self.path = path
-        self.notices: tuple[str, ...] = ()
+        self._notices: tuple[str, ...] = ()
         self._vfs = vfs
         self._patience = patience
         self._stall: str | None = None
@@ -109,10 +109,14 @@ class Ledger:
 
     def submit(self, fn: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """The same without waiting. Writes land in the order of submission."""
+        return self._queue(lambda: self._transact(fn))
+
+    def _queue(self, work: Callable[[], T]) -> Future[T]:
+        """Let the writer thread do ``work`` when it has done what was asked before."""
         if self._closed:
             raise LedgerError(f"the ledger {self.path} is closed", field="db")
         try:
-            return self._thread.submit(self._transact, fn)
+            return self._thread.submit(work)
         except RuntimeError as error:  # closed by another thread, or by the interpreter's end
             raise LedgerError(f"the ledger {self.path} is closed", field="db") from error
 
@@ -124,6 +128,12 @@ class Ledger:
     def stall(self) -> str | None:
         """Why the writer waits right now: another process's lock. None if it does not."""
         return self._stall
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person should know of this ledger now: no WAL, a reader that pins it."""
+        pinned = self._checkpointer.pinned
+        return self._notices if pinned is None else (*self._notices, pinned)
 
     def checkpoint(self) -> None:
         """Move the WAL into the database soon, if something was written since that was done.
@@ -178,7 +188,7 @@ class Ledger:
                 f"the file system of {self.path} cannot do WAL: journal mode is {journal}, and "
                 "readers and the writer wait for each other"
             )
-            self.notices = (notice,)
+            self._notices = (notice,)
         self._conn = conn
         self._checkpointer = Checkpointer(self.path, conn, vfs=self._vfs)
 

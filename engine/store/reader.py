@@ -151,6 +151,10 @@ class Reader:
             raise _not_found(run_id)
         return _run(rows[0])
 
+    def run_ids(self) -> list[str]:
+        """The ids of all runs, baselines too, oldest first."""
+        return [str(row[0]) for row in self._all("SELECT run_id FROM runs ORDER BY run_key")]
+
     def stored_run(self, run_id: str) -> dict[str, Any]:
         """The row of a run as it is stored, JSON columns as text. Raises ``RunNotFound``."""
         try:
@@ -229,6 +233,15 @@ class Reader:
             "ORDER BY step_index",
             (run_id, since, _end(until)),
         )
+
+    def equity_extent(self, run_id: str) -> tuple[int, int | None, int | None]:
+        """How many rows the curve has, and the steps of its first and last."""
+        ((rows, first, last),) = self._all(
+            "SELECT count(*), min(step_index), max(step_index) FROM equity_points WHERE run_key = "
+            "(SELECT run_key FROM runs WHERE run_id = ?)",
+            (run_id,),
+        )
+        return int(rows), first, last
 
     def equity_sample(
         self, run_id: str, points: int, since: int = 0, until: int | None = None
@@ -349,6 +362,20 @@ class Reader:
             (run_id,),
         )
         return [Position(*row) for row in rows]
+
+    def progress(self, run_id: str) -> list[tuple[int, int]]:
+        """The (from, to) of the run's batches as the feed tells of them, in order.
+
+        Raises ``ValueError`` where an event is not what it should be.
+        """
+        rows = self._all(
+            "SELECT data FROM events WHERE run_id = ? AND kind = 'progress' ORDER BY seq", (run_id,)
+        )
+        try:
+            said = [codec.loads(row[0]) for row in rows]
+            return [(int(data["from"]), int(data["to"])) for data in said]
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"events, kind progress: {error!r}") from error
 
     def commits(self, run_id: str) -> list[CommitRecord]:
         """The run's digest chain, in order."""

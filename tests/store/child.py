@@ -10,6 +10,7 @@ import resource
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,31 @@ def hold(path: Path) -> None:
     conn.execute("ROLLBACK")
     conn.close()
     say("free")
+
+
+def read_on(path: Path) -> None:
+    """Be inside a query until told to go on."""
+    conn = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+    conn.execute("BEGIN")
+    conn.execute("SELECT count(*) FROM runs").fetchone()
+    say("reading")
+    wait()
+    conn.close()
+    say("read")
+
+
+def read_in_turns(path: Path) -> None:
+    """Read without a gap until killed: each reader begins before the one before it ends."""
+    uri = f"{path.as_uri()}?mode=ro"
+    turns = [sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5) for _ in range(2)]
+    say("reading")
+    while True:
+        for conn, other in (turns, turns[::-1]):
+            conn.execute("BEGIN")
+            conn.execute("SELECT count(*) FROM runs").fetchone()
+            if other.in_transaction:
+                other.execute("ROLLBACK")
+            time.sleep(0.01)
 
 
 def open_and_close(path: Path) -> None:
@@ -265,6 +291,8 @@ VERBS: dict[str, Callable[..., None]] = {
         make,
         open_and_close,
         own,
+        read_in_turns,
+        read_on,
         small_disk,
         try_lock,
         upgrade,
