@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -140,8 +141,21 @@ class StepdeckApp(App[None]):
             # A window that closes and a machine that goes down leave no time for questions.
             for number in (signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit)
+            self._stop_outside_transactions()
         self.poller.start()
         self.set_interval(1.0, self._second_passed)
+
+    def _stop_outside_transactions(self) -> None:
+        """Ctrl-Z stops the process between two writes: in one it would hold up everybody."""
+        stop = signal.getsignal(signal.SIGTSTP)
+        if not callable(stop):
+            return
+
+        def still(number: int, frame: FrameType | None) -> None:
+            with self.gateway.still():
+                stop(number, frame)
+
+        signal.signal(signal.SIGTSTP, still)
 
     def on_unmount(self) -> None:
         self.poller.stop()

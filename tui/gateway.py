@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 
 from engine.errors import (
+    LeaseLost,
     LedgerMissing,
     LedgerReadOnly,
     LedgerReplaced,
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
 
 Leave = Literal["interrupt", "cancel", "wait"]
 POLL_SECONDS = 0.02
+BY_HAND = frozenset({"manual", "agent"})
+"""Drivers whose runs nobody in the foreground decides."""
 PASTS_KEPT = 4
 GLANCE_POINTS = 1000
 
@@ -533,16 +537,30 @@ class Gateway:
             service.interrupt(session, reason="prepared")
         return service.record(session.run_id)
 
-    def take_up(self, run_id: str, *, play: bool | None = None) -> RunRecord:
-        """Go on with an interrupted run, as it was, or playing or paused as ``play`` says."""
+    def still(self) -> AbstractContextManager[object]:
+        """Keep this process out of transactions while it is stopped (Ctrl-Z)."""
+        return nullcontext() if self._ledger is None else self._ledger.still()
+
+    def seize(self, run_id: str) -> RunRecord:
+        """Take a live run from the process that has it and leave it ``interrupted``."""
+        from engine.runs.adoption import seize
+
+        service, _ = self._driving()
+        return seize(service, run_id)
+
+    def take_up(self, run_id: str, *, play: bool | None = None, force: bool = False) -> RunRecord:
+        """Go on with an interrupted run, as it was, or playing or paused as ``play`` says.
+
+        With ``force`` also with a live one of another process, which then writes nothing more.
+        """
         service, host = self._driving()
-        if play and self.record(run_id).driver == "manual":
+        if play and self.record(run_id).driver in BY_HAND:
             raise RunNotResumable(
                 f"run {run_id} is driven by hand",
                 field="run",
                 remedy=f"open it with `stepdeck {run_id}`",
             )
-        session = service.take_up(run_id, play=play)
+        session = service.take_up(run_id, play=play, force=force)
         host.enqueue(session)
         return service.record(run_id)
 
@@ -672,12 +690,19 @@ class Gateway:
         return commands.ask(service, run_id, kind, data)
 
     def wait(self, run_id: str, timeout: float | None = None) -> RunRecord:
-        """Wait until the run has ended or was left, at most ``timeout`` seconds."""
+        """Wait until the run has ended or was left, at most ``timeout`` seconds.
+
+        Raises ``LeaseLost`` if another process has taken it meanwhile.
+        """
         service, _ = self._driving()
         session = service.sessions.get(run_id)
         if session is not None:
             session.closed.wait(timeout)
-        return self.record(run_id)
+        record = self.record(run_id)
+        # Asked of the row: this process may have been stopped while another brought it to its end.
+        if session is not None and record.owner_instance != service.instance.id:
+            raise LeaseLost(f"run {run_id} was taken over by another process", field="run")
+        return record
 
     def settle(self, timeout: float) -> bool:
         """Wait until this process's runs and baselines are done; False if they were not in time."""

@@ -149,6 +149,15 @@ def _carry_out(service: RunService, run_id: str, kind: str, data: Mapping[str, A
     raise InvalidOption(f"no command {kind!r}", field="kind", remedy=f"one of {', '.join(KINDS)}")
 
 
+def _request(
+    conn: writes.Connection, run_id: str, kind: str, data: Mapping[str, Any], at: str, by: str
+) -> int:
+    if kind == "cancel":
+        # In the row too: whoever takes the run from a dead owner then finishes the job.
+        writes.request_cancel(conn, run_id, at)
+    return writes.request_command(conn, run_id, kind, data, at, by)
+
+
 def ask(
     service: RunService, run_id: str, kind: str, data: Mapping[str, Any] | None = None
 ) -> RunRecord:
@@ -159,7 +168,7 @@ def ask(
     patience = SLOW_ANSWER_SECONDS if kind in SLOW else ANSWER_SECONDS
     at = wall_text(service.clock)
     command_id = service.ledger.write(
-        lambda conn: writes.request_command(conn, run_id, kind, data or {}, at, service.instance.id)
+        lambda conn: _request(conn, run_id, kind, data or {}, at, service.instance.id)
     )
     failpoint("command.requested")
     until = service.clock.monotonic() + patience
@@ -183,5 +192,6 @@ def ask(
     raise RunNotActive(
         f"the owner of run {run_id} did not answer within {patience:g} s",
         field="run",
-        remedy="the request stands; it is carried out when the owner goes on",
+        remedy="the request stands and is carried out when the owner goes on; `stepdeck resume "
+        f"--take {run_id}` takes the run from it",
     )

@@ -109,6 +109,35 @@ def take_up(
     return session
 
 
+def seize(service: RunService, run_id: str) -> RunRecord:
+    """Leave a live run of another owner ``interrupted``: by force, so that its owner is fenced.
+
+    Raises ``RunNotResumable`` for a run that is not live, or that is this process's own.
+    """
+    record = service.record(run_id)
+    if record.status not in ACTIVE or run_id in service.sessions:
+        raise RunNotResumable(
+            f"run {run_id} is {record.status}, and no other process's", field="run"
+        )
+    won = service.ledger.write(
+        lambda conn: writes.adopt(
+            conn,
+            run_id,
+            new_owner=service.instance.id,
+            old_owner=record.owner_instance,
+            old_epoch=record.lease_epoch,
+            sources=ACTIVE,
+            to=target(Trigger.INTERRUPT),
+            reason=TAKEN,
+            at=wall_text(service.clock),
+            columns={},
+        )
+    )
+    if won is None:
+        raise RunNotResumable(f"run {run_id} changed hands meanwhile", field="run")
+    return service.record(run_id)
+
+
 def _not_interrupted(record: RunRecord) -> RunNotResumable:
     remedy = None
     if record.status in ACTIVE:

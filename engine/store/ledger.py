@@ -7,7 +7,7 @@ import errno
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +57,7 @@ class Ledger:
         self._stall: str | None = None
         self._closed = False
         self._unmoved = True
+        self._transacting = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
         self._conn: sqlite3.Connection
         self._checkpointer: Checkpointer
@@ -135,6 +136,21 @@ class Ledger:
         pinned = self._checkpointer.pinned
         return self._notices if pinned is None else (*self._notices, pinned)
 
+    @contextlib.contextmanager
+    def still(self, timeout: float = 1.0) -> Iterator[bool]:
+        """Keep the writer out of transactions, for a process that is about to be stopped.
+
+        One that is stopped inside a transaction holds SQLite's lock for everybody. Yields whether
+        the writer stands still; it may not, if it is inside one for longer than ``timeout``
+        seconds. May be called from a signal handler.
+        """
+        held = self._transacting.acquire(timeout=timeout)
+        try:
+            yield held
+        finally:
+            if held:
+                self._transacting.release()
+
     def checkpoint(self) -> None:
         """Move the WAL into the database soon, if something was written since that was done.
 
@@ -202,6 +218,7 @@ class Ledger:
 
     def _transact(self, fn: Callable[[sqlite3.Connection], T]) -> T:
         conn = self._conn
+        self._transacting.acquire()
         try:
             failpoint("begin.before")
             self._patiently("BEGIN IMMEDIATE")
@@ -217,6 +234,8 @@ class Ledger:
                 raise
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+        finally:
+            self._transacting.release()
         failpoint("commit.after")
         self._unmoved = True
         if self._checkpointer.due():

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from engine.errors import LeaseLost
 from tests.cli.conftest import Command, rows
 from tests.cli.test_run import wait_for_steps
+from tests.runs.conftest import AGENT, MANUAL, Deck
 
 SLOW = ("run", "sma_cross", "--symbols", "AAPL", "--speed", "100", "--no-baselines")
 
@@ -105,3 +113,64 @@ def test_one_run_that_cannot_be_resumed_keeps_the_others(stepdeck: Command, ledg
     done = stepdeck("resume", *ids)
     assert (done.status, ids[1] in done.err) == (1, True)
     assert rows(ledger, "SELECT DISTINCT status FROM runs") == [("interrupted",)]
+
+
+def test_a_run_is_taken_from_a_stopped_process(stepdeck: Command, ledger: Path) -> None:
+    """--take ends the run here; its former owner, continued, adds no row and says why it stops."""
+    process = stepdeck.start(*SLOW, "--end", "2000-12-29")
+    run_id = wait_for_steps(process, ledger, 5)
+    process.send_signal(signal.SIGSTOP)
+    done = stepdeck("resume", "--take", run_id, "--json")
+    assert (done.status, done.document["status"]) == (0, "completed")
+    tables = ("runs", "equity", "steps", "orders", "fills", "commits")
+    before = [rows(ledger, f"SELECT * FROM {table} WHERE run_id = ?", run_id) for table in tables]
+    process.send_signal(signal.SIGCONT)
+    former = stepdeck.finish(process)
+    assert former.status == 1
+    assert f"run {run_id} was taken over by another process" in former.err
+    after = [rows(ledger, f"SELECT * FROM {table} WHERE run_id = ?", run_id) for table in tables]
+    assert after == before
+
+
+def test_a_manual_run_is_taken_and_left(stepdeck: Command, ledger: Path) -> None:
+    """In the foreground nobody decides: --take alone names the way, with --paused it is taken."""
+    with closing(Deck(ledger)) as deck:
+        session = deck.ready(MANUAL)
+        refused = stepdeck("resume", "--take", session.run_id)
+        assert refused.status == 1
+        assert f"`stepdeck resume --take --paused {session.run_id}`" in refused.err
+        assert deck.service.record(session.run_id).status == "running"
+        taken = stepdeck("resume", "--take", "--paused", session.run_id, "--json")
+        assert (taken.status, taken.document["status"]) == (0, "interrupted")
+        with pytest.raises(LeaseLost):
+            deck.service.step(session.run_id)
+
+
+def test_an_agent_s_run_is_not_resumed_in_the_foreground(stepdeck: Command, ledger: Path) -> None:
+    """Its decisions come from elsewhere: status 1, and the run is left as it was."""
+    with closing(Deck(ledger)) as deck:
+        run_id = deck.ready(AGENT).run_id
+    done = stepdeck("resume", run_id, "--json")
+    assert (done.status, done.error["code"]) == (1, "run_not_resumable")
+    assert f"`stepdeck {run_id}`" in done.error["message"]
+    refused = stepdeck("run", "agent", "--json")
+    assert (refused.status, refused.error["code"]) == (2, "not_available")
+    assert rows(ledger, "SELECT status FROM runs") == [("interrupted",)]
+
+
+def test_a_suspended_process_holds_nobody_up(stepdeck: Command, ledger: Path) -> None:
+    """Ctrl-Z stops it between two writes; it is not taken for dead, and goes on as it was."""
+    process = stepdeck.start("run", "sma_cross", "--end", "2005-12-30", "--no-baselines")
+    run_id = wait_for_steps(process, ledger, 1)
+    process.send_signal(signal.SIGTSTP)
+    assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+    with closing(sqlite3.connect(ledger, timeout=0, isolation_level=None)) as conn:
+        conn.execute("BEGIN IMMEDIATE")
+        conn.execute("ROLLBACK")
+    assert stepdeck("doctor").status == 0
+    assert rows(ledger, "SELECT status FROM runs") == [("running",)]
+    process.send_signal(signal.SIGCONT)
+    assert stepdeck.finish(process).status == 0
+    assert rows(ledger, "SELECT run_id, status, lease_epoch FROM runs") == [
+        (run_id, "completed", 1)
+    ]

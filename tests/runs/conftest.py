@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -64,12 +65,21 @@ class Deck:
         assert self.host.wait_idle(60)
         return session
 
-    def take_up(self, run_id: str) -> Session:
-        """Take an interrupted run up and wait until the host is idle."""
+    def take_up(self, run_id: str, *, idle: bool = True) -> Session:
+        """Take an interrupted run up and, if it will ever be, wait until the host is idle."""
         session = self.service.take_up(run_id)
         self.host.enqueue(session)
-        assert self.host.wait_idle(60)
+        assert not idle or self.host.wait_idle(60)
         return session
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for what another thread is about to do."""
+        pause = threading.Event()
+        for _ in range(6000):
+            if holds():
+                return
+            pause.wait(0.01)
+        raise AssertionError("it did not come to pass")
 
     def reader(self) -> Reader:
         return self.ledger.reader()

@@ -11,9 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import RunNotResumable, StrategyChanged
+from engine.errors import (
+    LeaseLost,
+    RunNotActive,
+    RunNotResumable,
+    StrategyChanged,
+    TooManyActiveRuns,
+)
 from engine.model import Decision, Order, RunRequest
 from engine.runs.lifecycle import Status
+from engine.runs.limits import Limits
 from engine.runs.recovery import recover
 from engine.runs.session import Session
 from tests.runs.conftest import MANUAL, SMA, Deck
@@ -59,6 +66,69 @@ def test_a_run_comes_back_as_it_was(deck: Deck) -> None:
     deck.service.interrupt(unstarted)
     assert _take_up(deck, unstarted.run_id).closed.wait(60)
     assert deck.service.record(unstarted.run_id).status == "completed"
+
+
+def test_a_run_comes_back_at_the_speed_it_had(deck: Deck) -> None:
+    """The speed of now, not that of the request; and running, though it was made paused."""
+    session = deck.ready(replace(WINDOW, paused=True, speed=7.0))
+    deck.service.set_speed(session.run_id, 3.0)
+    deck.service.resume(session.run_id)
+    deck.service.interrupt(session)
+    again = deck.take_up(session.run_id, idle=False)
+    assert again.speed == 3.0
+    deck.until(lambda: again.status is Status.RUNNING)
+    deck.service.set_speed(session.run_id, None)
+    assert again.closed.wait(60)
+    assert deck.service.record(session.run_id).status == "completed"
+
+
+@pytest.mark.parametrize("state", ["created", "running", "paused"])
+def test_a_live_owner_is_robbed_by_force_alone(open_deck: Callable[..., Deck], state: str) -> None:
+    """What was acknowledged stays, the result is that of a run left alone."""
+    owner, deck = open_deck(), open_deck()
+    whole = deck.run(WINDOW)
+    if state == "created":
+        session = owner.service.create(WINDOW)
+    else:
+        session = owner.ready(replace(WINDOW, paused=True))
+        owner.service.step(session.run_id, 20)
+        if state == "running":
+            owner.host.close()
+            owner.service.resume(session.run_id)
+    run_id = session.run_id
+    with pytest.raises(RunNotResumable, match="--take"):
+        deck.service.take_up(run_id)
+    again = deck.service.take_up(run_id, play=True, force=True)
+    with pytest.raises((LeaseLost, RunNotActive)):
+        owner.service.step(run_id)
+    if state == "created":
+        with pytest.raises(LeaseLost):
+            owner.service.load(session)
+    assert owner.service.cancel(run_id).status == "loading"
+    deck.host.enqueue(again)
+    assert again.closed.wait(60)
+    record = deck.service.record(run_id)
+    assert (record.status, record.metrics) == ("completed", whole.metrics)
+    assert deck.digest(run_id) == deck.digest(whole.run_id)
+    with deck.reader() as reader:
+        assert {commit.lease_epoch for commit in reader.commits(run_id)} <= {1, 3}
+
+
+def test_a_take_that_is_refused_leaves_the_run_with_its_owner(
+    open_deck: Callable[..., Deck], strategy_file: Callable[[str], str]
+) -> None:
+    """Another source, or a cap: nothing changes, and the owner goes on."""
+    owner, deck = open_deck(), open_deck(Limits(max_active_runs=1))
+    spec = strategy_file("return None")
+    session = owner.ready(replace(WINDOW, strategy=spec, paused=True))
+    other = owner.ready(replace(WINDOW, paused=True))
+    with pytest.raises(TooManyActiveRuns):
+        deck.service.take_up(session.run_id, force=True)
+    owner.service.cancel(other.run_id)
+    strategy_file("return []")
+    with pytest.raises(StrategyChanged):
+        deck.service.take_up(session.run_id, force=True)
+    assert owner.service.step(session.run_id).status == "paused"
 
 
 def test_manual_decisions_survive_an_interruption(deck: Deck) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from engine.errors import RunNotResumable
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
 from tui.plain import run_document, state, steps
+
+LIVE: Final = frozenset({"created", "loading", "running", "paused"})
+BY_HAND: Final = frozenset({"manual", "agent"})
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,27 +69,31 @@ def _print(records: list[RunRecord], *, as_json: bool) -> None:
 @click.command("resume")
 @click.argument("runs", nargs=-1, required=True)
 @click.option("--paused", is_flag=True, help="Leave interrupted runs for the app to take up.")
+@click.option(
+    "--take", is_flag=True, help="Take live runs from the process that has them, by force."
+)
 @json_option
 @db_option
 @pass_deck
-def resume(deck: Deck, runs: tuple[str, ...], paused: bool, as_json: bool) -> int:
+def resume(deck: Deck, runs: tuple[str, ...], paused: bool, take: bool, as_json: bool) -> int:
     """Let RUNS go on if they are paused; take them up and run them to their end, one after the
     other, if they are interrupted.
 
-    --json prints one run as `run` does, several as a list.
+    --take is for a process that was stopped or hangs: it writes nothing more to the run, whatever
+    it still does. --json prints one run as `run` does, several as a list.
     """
     from tui.commands.foreground import CANCELLED, drive, exit_status, print_run
 
     resumed: list[RunRecord] = []
     show = resumed.append if as_json else partial(print_run, as_json=False)
     status = 0
-    for record in _resumable(deck, runs, paused=paused):
-        if record.status != "interrupted" or paused:
+    for record, here in _resumable(deck, runs, paused=paused, take=take):
+        if not here:
             resumed.append(record)
             if not as_json:
                 _print([record], as_json=False)
             continue
-        ended = drive(deck, partial(_take_up, record.run_id), show)
+        ended = drive(deck, partial(_take_up, record.run_id, take), show)
         status = max(status, exit_status(ended, as_json=as_json))
         if status == CANCELLED:
             break
@@ -96,25 +103,46 @@ def resume(deck: Deck, runs: tuple[str, ...], paused: bool, as_json: bool) -> in
     return status
 
 
-def _take_up(run_id: str, gateway: Gateway) -> RunRecord:
-    return gateway.take_up(run_id, play=True)
+def _take_up(run_id: str, take: bool, gateway: Gateway) -> RunRecord:
+    return gateway.take_up(run_id, play=True, force=take)
 
 
-def _resumable(deck: Deck, runs: Iterable[str], *, paused: bool) -> list[RunRecord]:
-    """The runs as they are, those that were merely paused let go; all checked before the first."""
+def _resumable(
+    deck: Deck, runs: Iterable[str], *, paused: bool, take: bool
+) -> list[tuple[RunRecord, bool]]:
+    """The runs as they are, each with whether it is to be driven here; those that were merely
+    paused are let go, those that are to be left paused are taken; all checked before the first.
+    """
     gateway = deck.open(write=True)
     try:
         records = [gateway.record(run_id) for run_id in dict.fromkeys(map(gateway.resolve, runs))]
         for record in records:
-            if record.status == "interrupted" and record.driver == "manual" and not paused:
-                raise RunNotResumable(
-                    f"run {record.run_id} is stepped by hand",
-                    field="run",
-                    remedy=f"open it with `stepdeck {record.run_id}`",
-                )
-        return [
-            record if record.status == "interrupted" else gateway.resume(record.run_id)
-            for record in records
-        ]
+            here = record.status == "interrupted" or (take and record.status in LIVE)
+            if here and record.driver in BY_HAND and not paused:
+                raise _by_hand(record)
+        return [_begin(gateway, record, paused=paused, take=take) for record in records]
     finally:
         gateway.close()
+
+
+def _by_hand(record: RunRecord) -> RunNotResumable:
+    first = ""
+    if record.status != "interrupted":
+        first = f"`stepdeck resume --take --paused {record.run_id}` takes it, then "
+    return RunNotResumable(
+        f"run {record.run_id} is stepped by hand"
+        if record.driver == "manual"
+        else f"the decisions of run {record.run_id} are an agent's",
+        field="run",
+        remedy=f"{first}open it with `stepdeck {record.run_id}`",
+    )
+
+
+def _begin(
+    gateway: Gateway, record: RunRecord, *, paused: bool, take: bool
+) -> tuple[RunRecord, bool]:
+    if take and record.status in LIVE:
+        return (gateway.seize(record.run_id), False) if paused else (record, True)
+    if record.status == "interrupted":
+        return record, not paused
+    return gateway.resume(record.run_id), False

@@ -7,6 +7,7 @@ states: Ctrl-C cancels it in the ledger, SIGTERM and SIGHUP leave it interrupted
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -45,9 +46,14 @@ class Signals:
     def __init__(self) -> None:
         self.cancel = False
         self.leave = False
+        self.still: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT:
+        if number == signal.SIGTSTP:
+            # Never inside a transaction: a process that is stopped in one stops everybody.
+            with self.still():
+                os.kill(os.getpid(), signal.SIGSTOP)
+        elif number == signal.SIGINT:
             self.cancel = True
             # The second Ctrl-C is for a program that does not answer the first.
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -56,8 +62,8 @@ class Signals:
 
     @contextlib.contextmanager
     def caught(self) -> Iterator[Signals]:
-        """Catch SIGINT, SIGTERM and SIGHUP for the while."""
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        """Catch SIGINT, SIGTERM, SIGHUP and SIGTSTP for the while."""
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
         before = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
             yield self
@@ -76,6 +82,7 @@ def drive(
     """
     gateway = deck.open(write=True, create=create)
     with Signals().caught() as signals:
+        signals.still = gateway.still
         try:
             record = _follow(gateway, begin(gateway).run_id, signals)
             if record.status in _ENDED:
