@@ -283,7 +283,8 @@ class Runs(RuleBasedStateMachine):
 
     def _any(self, data: st.DataObject) -> Model:
         live = [run for run in self.runs if self.is_live(run) and run.status in MOVING]
-        among = live if live and data.draw(st.integers(0, 3)) else self.runs
+        often: int = data.draw(st.integers(0, 3))
+        among = live if live and often else self.runs
         return data.draw(st.sampled_from(among), label="run")
 
     # -- what must hold -------------------------------------------------------------------------
