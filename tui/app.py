@@ -115,12 +115,16 @@ class StepdeckApp(App[None]):
         screen = self.screen
         for action in keys.of(*screen.places) if isinstance(screen, DeckScreen) else ():
             if action.writes and not set(self.keys.of(action)).isdisjoint(event.aliases):
-                self.clear_notifications()
-                self.notify(
-                    f"{action.label} refused: watching only\nstepdeck without watch drives runs",
-                    severity="warning",
-                    markup=False,
-                )
+                self.say_watching(action.label)
+
+    def say_watching(self, what: str) -> None:
+        """Say why a deck that watches does not do ``what``."""
+        self.clear_notifications()
+        self.notify(
+            f"{what} refused: watching only\nstepdeck without watch drives runs",
+            severity="warning",
+            markup=False,
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """What works everywhere does not reach past a dialog, nor into a field."""

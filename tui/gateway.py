@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 
 from engine.errors import (
+    BarsChanged,
+    InputError,
     LeaseLost,
     LedgerMissing,
     LedgerReadOnly,
     LedgerReplaced,
+    MarketDataError,
     RunNotActive,
     RunNotResumable,
 )
@@ -31,6 +34,7 @@ from engine.model import (
     Fill,
     OrderRecord,
     Position,
+    Rules,
     RunRecord,
     RunRequest,
 )
@@ -456,6 +460,17 @@ class Gateway:
 
         return detail_at(detail, past, settled)
 
+    def look(self, detail: RunDetail, settled: int) -> RunDetail:
+        """``detail_at`` with the run's past; without its bars, what the rows alone say.
+
+        Raises what ``past`` raises, but for bars that cannot be had.
+        """
+        try:
+            past = self.past(detail.record.run_id)
+        except (InputError, MarketDataError, BarsChanged):
+            past = None
+        return self.detail_at(detail, past, settled)
+
     def verify(self, run_id: str) -> Verification:
         """Check the run's hashes, digest chain and rows against a replay of its decisions.
 
@@ -708,6 +723,13 @@ class Gateway:
         """Wait until this process's runs and baselines are done; False if they were not in time."""
         _, host = self._driving()
         return host.wait_idle(timeout)
+
+
+def rules_of(record: RunRecord) -> Rules:
+    """The rules the run is under."""
+    from engine.runs.config import decode_request
+
+    return decode_request(record.config).rules
 
 
 def audit(request: RunRequest, *, points: int, progress: Callable[[int, int], None]) -> Audit:

@@ -30,6 +30,7 @@ class Place(StrEnum):
     RUN = "Run"
     FORM = "New run"
     TICKET = "Order ticket"
+    GO_TO = "Go to a step or date"
     CONFIRM = "Questions"
     QUIT = "Quitting with live runs"
     NOTICE = "Help and errors"
@@ -87,20 +88,40 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     *_rows(
         Place.RUN,
-        ("play", "space", "Play", "Let the run go on, or pause it", 1, "w"),
+        ("play", "space", "Play", "Let it move, or hold it; in the past: replay", 1, "r"),
         ("take_up", "R", "Take up", "Take up the interrupted run where it stopped", 2, "w"),
-        ("step", "full_stop right", "Step", "One step: the strategy decides, by hand hold", 3, "w"),
-        ("step_ten", "greater_than_sign", "Ten", "Ten steps", 4, "w"),
-        ("buy", "b", "Buy", "Buy the symbol shown, at the market", 5, "w"),
-        ("sell", "s", "Sell", "Sell the symbol shown, at the market", 6, "w"),
-        ("hold", "h", "Hold", "Hold this step", 7, "w"),
-        ("close_position", "c", "Close", "Sell all of the symbol shown", 8, "w"),
-        ("ticket", "o", "Ticket", "The full order ticket", 9, "w"),
-        ("cancel", "x", "Cancel", "Cancel the run; asks first", 10, "w"),
-        ("next_symbol", "n", "Symbol", "Show the next symbol", 11, "r"),
-        ("previous_symbol", "N", "Previous", "Show the previous symbol", 0, "r"),
-        ("faster", "plus equals_sign", "Faster", "More steps a second, up to full speed", 12, "w"),
-        ("slower", "minus", "Slower", "Fewer steps a second", 13, "w"),
+        ("step", "full_stop right", "Step", "One step on; by hand it holds", 3, "r"),
+        ("look_back", "comma left", "Back", "Look at the step before; changes nothing", 4, "r"),
+        ("now", "end 0", "Now", "From the past back to now", 5, "r"),
+        ("step_ten", "greater_than_sign", "Ten", "Ten steps on", 6, "r"),
+        ("look_back_ten", "less_than_sign", "Ten back", "Look ten steps back", 0, "r"),
+        ("buy", "b", "Buy", "Buy the symbol shown, at the market", 7, "w"),
+        ("sell", "s", "Sell", "Sell the symbol shown, at the market", 8, "w"),
+        ("hold", "h", "Hold", "Hold this step", 9, "w"),
+        ("close_position", "c", "Close", "Trade the symbol shown out to nothing", 10, "w"),
+        ("reverse", "v", "Reverse", "Turn the position around, long to short or back", 0, "w"),
+        ("ticket", "o", "Ticket", "The full order ticket", 11, "w"),
+        ("next_fill", "right_square_bracket a", "Next fill", "On to the next fill", 16, "r"),
+        ("previous_fill", "left_square_bracket A", "Fill before", "Look at the fill before",
+         0, "r"),
+        ("next_session", "right_curly_bracket d", "Session", "On to the next session", 17, "r"),
+        ("previous_session", "left_curly_bracket D", "Session before",
+         "Look at the session before", 0, "r"),
+        ("next_decision", "semicolon", "Decision", "On to the next decision that does not hold",
+         18, "r"),
+        ("previous_decision", "apostrophe", "Decision before", "Look at the decision before",
+         0, "r"),
+        ("go_to", "at J", "Go to", "Go to a step, a date, or so many steps back", 19, "r"),
+        ("faster", "plus equals_sign", "Faster", "More steps a second, up to full speed", 20, "r"),
+        ("slower", "minus", "Slower", "Fewer steps a second", 21, "r"),
+        ("next_symbol", "n", "Symbol", "Show the next symbol", 22, "r"),
+        ("previous_symbol", "N", "Symbol before", "Show the previous symbol", 0, "r"),
+        ("zoom_in", "I", "Zoom in", "Fewer bars, larger", 25, "r"),
+        ("zoom_out", "O", "Zoom out", "More bars, up to all of them", 26, "r"),
+        ("pan_left", "left_parenthesis H", "Pan left", "Show earlier bars", 0, "r"),
+        ("pan_right", "right_parenthesis M", "Pan right", "Show later bars", 0, "r"),
+        ("cancel", "x", "Cancel", "Cancel the run; asks first", 27, "w"),
+        ("zone", "z", "UTC", "Times in UTC, or in the exchange's zone", 28, "r"),
         ("panel_1", "1", "Price", "Price of a symbol with the run's fills", 0, "r"),
         ("panel_2", "2", "Equity", "Equity with baseline and drawdown", 0, "r"),
         ("panel_3", "3", "Positions", "What the run holds", 0, "r"),
@@ -108,7 +129,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("panel_5", "5", "Decisions", "Who decided what at which step", 0, "r"),
         ("panel_6", "6", "Figures", "Figures, with the rules in force", 0, "r"),
         ("sort", "S", "Sort", "In a list: sort by the next column", 0, "r"),
-        ("copy", "y", "Copy id", "Copy the run's id", 0, "r"),
+        ("copy", "y", "Copy", "Copy the run's id, or the row a list stands on", 30, "r"),
     ),
     *_rows(
         Place.FORM,
@@ -118,8 +139,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     *_rows(
         Place.TICKET,
-        ("place", "enter", "Place", "Decide this step with the order", 1, "w"),
-        ("close", "escape", "Back", "Leave without an order", 2, "r"),
+        ("place", "enter f10", "Place", "Decide this step with the orders", 1, "w"),
+        ("add", "f6", "Another", "Keep this order, and fill in another for the same step", 2, "w"),
+        ("remove", "f7", "Remove", "Take back the last order kept", 3, "w"),
+        ("close", "escape", "Back", "Leave without an order", 4, "r"),
+    ),
+    *_rows(
+        Place.GO_TO,
+        ("go", "enter", "Go", "Go there", 1, "r"),
+        ("close", "escape", "Back", "Stay where one is", 2, "r"),
     ),
     *_rows(
         Place.CONFIRM,
@@ -181,7 +209,11 @@ FIELD_KEYS: Final = (
     "enter", "space", "up", "down", "left", "right", "home", "end", "pageup", "pagedown",
     "backspace", "delete",
 )  # fmt: skip
-_DIALOGS: Final = frozenset({Place.TICKET, Place.CONFIRM, Place.QUIT, Place.NOTICE})
+_FIELDS: Final = frozenset({Place.TICKET, Place.GO_TO})
+_DIALOGS: Final = _FIELDS | {Place.CONFIRM, Place.QUIT, Place.NOTICE}
+# Where both could mean something the first does, and leaves the key to the list where it does not
+# work: ``end`` is back to now while the past is shown.
+MAY_SHARE: Final = frozenset({frozenset({"run.now", "list.last"})})
 
 
 def of(*places: Place) -> tuple[Action, ...]:
@@ -196,8 +228,8 @@ ON_SCREEN: Final = ("next_panel", "previous_panel")
 def bindings(*places: Place, ids: Collection[str] = ()) -> list[BindingType]:
     """Textual bindings of the places' actions, or of those in ``ids`` alone.
 
-    Their ids make them remappable by Textual's keymap. All but those of the ticket, whose one field
-    takes enter itself, are looked up before the key is handed to a widget's queue, so that keys
+    Their ids make them remappable by Textual's keymap. All but those of dialogs whose fields
+    take enter themselves are looked up before the key is handed to a widget's queue, so that keys
     pressed faster than the screen draws (``j``, ``x`` and at once ``y``) act in their order and on
     what they were meant for.
     """
@@ -209,7 +241,7 @@ def bindings(*places: Place, ids: Collection[str] = ()) -> list[BindingType]:
             id=action.id,
             tooltip=action.help,
             show=bool(action.bar),
-            priority=action.place is not Place.TICKET,
+            priority=action.place not in _FIELDS,
         )
         for action in of(*places)
         if action.keys and (not ids or action.id in ids)
@@ -243,7 +275,7 @@ class Keys:
         for action in actions:
             for key in self.of(action):
                 other = taken.setdefault(key, action.id)
-                if other != action.id:
+                if other != action.id and frozenset({other, action.id}) not in MAY_SHARE:
                     named = action.id if action.id in self.keymap else other
                     raise InvalidOption(
                         f"the keymap gives {show(key)} to {action.id} and to {other}",

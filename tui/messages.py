@@ -103,6 +103,26 @@ class BarsMissing(Message):
         self.error = error
 
 
+class Looked(Message):
+    """A moment of a run's past, ``settled`` grid points in, ready to be shown."""
+
+    def __init__(self, run_id: str, settled: int, detail: RunDetail, rows: PanelRows) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.settled = settled
+        self.detail = detail
+        self.rows = rows
+
+
+class LookRefused(Message):
+    """The past of a run cannot be shown."""
+
+    def __init__(self, run_id: str, error: StepdeckError) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.error = error
+
+
 class RequestChecked(Message):
     """The form's fields were checked: a request that would be accepted, or what is wrong.
 

@@ -39,12 +39,14 @@ class Work:
     """One thread does what people ask for, in the order they asked; slow reading gets its own.
 
     ``ask`` keeps order (a buy and the step after it). ``load`` starts at once, and within a group
-    only the newest answers: the outcome of one that was overtaken is dropped.
+    only the newest answers: the outcome of one that was overtaken is dropped. ``newest`` is for a
+    key held down: one call of a group at a time, then the last of those asked for meanwhile.
     """
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._newest: dict[str, int] = {}
+        self._waiting: dict[str, Job | None] = {}
         self._lock: Final = threading.Lock()
         self._asker: threading.Thread | None = None
 
@@ -71,10 +73,43 @@ class Work:
 
         threading.Thread(target=run, name=f"deck-{group}", daemon=True).start()
 
+    def newest(
+        self, group: str, title: str, call: Callable[[], Message], target: MessagePump
+    ) -> None:
+        """Start ``call``, or let it wait for the one under way and take the place of any other.
+
+        Every call that is made answers, in the order asked, unless the group is forgotten.
+        """
+        job = Job(title, call, target)
+        with self._lock:
+            if group in self._waiting:
+                self._waiting[group] = job
+                return
+            self._waiting[group] = None
+
+        def run(job: Job | None = job) -> None:
+            while job is not None:
+                with self._lock:
+                    turn = self._newest.get(group, 0)
+                outcome = _outcome(job)
+                with self._lock:
+                    forgotten = self._newest.get(group, 0) != turn
+                    job = self._waiting[group]
+                    if job is None:
+                        del self._waiting[group]
+                    else:
+                        self._waiting[group] = None
+                if not forgotten:
+                    target.post_message(outcome)
+
+        threading.Thread(target=run, name=f"deck-{group}", daemon=True).start()
+
     def forget(self, group: str) -> None:
-        """Drop the outcome of what the group has under way."""
+        """Drop what the group has under way and what waits in it."""
         with self._lock:
             self._newest[group] = self._newest.get(group, 0) + 1
+            if group in self._waiting:
+                self._waiting[group] = None
 
     def stop(self) -> None:
         """Take no more; what is under way ends by itself or is left behind."""

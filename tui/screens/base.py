@@ -114,8 +114,9 @@ class DeckScreen(Screen[None]):
         self._key_states = states
         for button in self.query(ActionButton):
             state = self.allows(button.act.method)
-            button.display = state is not False
             button.disabled = state is not True
+            if not button.fitted:
+                button.display = state is not False
         self.query_one(KeyBar).refresh()
 
 
@@ -138,12 +139,21 @@ class ActionButton(Button):
 
     can_focus = False
 
-    def __init__(self, action_id: str, shown: keys.Keys, label: str | None = None) -> None:
+    def __init__(
+        self,
+        action_id: str,
+        shown: keys.Keys,
+        label: str | None = None,
+        *,
+        fitted: bool = False,
+    ) -> None:
         self.act: Action = keys.BY_ID[action_id]
+        # Whether it stands in a line that shows as many as fit.
+        self.fitted = fitted
         super().__init__(
             self.text(shown, label or self.act.label),
             id=action_id.replace(".", "-").replace("_", "-"),
-            action=f"screen.{self.act.method}",
+            action=f"{'app' if self.act.place is Place.EVERYWHERE else 'screen'}.{self.act.method}",
             compact=True,
             tooltip=self.act.help,
         )

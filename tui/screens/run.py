@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
 from textual.widgets import Static
 
 from engine.errors import StepdeckError
-from engine.model import Decision, Target
 from tui import format as fmt
 from tui import keys
 from tui.keys import Place
-from tui.messages import Acted, BarsLoaded, BarsMissing, Tick
+from tui.messages import BarsLoaded, BarsMissing, Tick
 from tui.safe import safe_line
 from tui.screens import run_head
-from tui.screens.base import ActionButton, DeckScreen, style_of
-from tui.screens.dialogs import ConfirmDialog
-from tui.screens.panel_tabs import CHARTS, PANELS, POSITIONS, PanelTabs
-from tui.viewmodel import run_panels, runs
-from tui.viewmodel.speeds import faster, slower
-from tui.viewmodel.ticket import Standing
-from tui.widgets.curve import CurveChart
-from tui.widgets.facts import FactsPanel
-from tui.widgets.price import PriceChart, PriceView
+from tui.screens.base import ActionButton, style_of
+from tui.screens.button_line import ButtonLine
+from tui.screens.panel_area import PanelArea
+from tui.screens.run_trading import Trading
+from tui.screens.run_transport import Transport
+from tui.viewmodel import run_panels, run_state, runs
+from tui.widgets.chart import Chart
 from tui.widgets.table import DeckTable
 
 if TYPE_CHECKING:
-    from engine.model import RunRecord
-    from engine.sim.panel import Panel
     from tui.gateway import RunDetail
 
-LIVE: Final = frozenset({"running", "paused"})
+# As many as fit stand there, the rest behind "more".
+BUTTONS = (
+    "play", "take_up", "now", "look_back", "step", "next_fill", "buy", "sell", "hold",
+    "close_position", "ticket", "go_to", "step_ten", "slower", "faster", "cancel",
+)  # fmt: skip
 
 
-class RunScreen(DeckScreen):
+class RunScreen(Transport, Trading):
     """A run of the ledger. What it shows is what the last look at the ledger saw of it."""
 
     places: ClassVar = (Place.RUN, Place.LIST)
@@ -50,126 +45,42 @@ class RunScreen(DeckScreen):
     AUTO_FOCUS = ""
 
     def __init__(self, run_id: str) -> None:
-        super().__init__()
-        self.run_id = run_id
-        self._detail: RunDetail | None = None
+        super().__init__(run_id)
         self._rate: float | None = None
-        self._panel: Panel | None = None
         self._bars_wanted = False
-        self._symbol = 0
-        self._speed: float | None = None
         self._speed_known = False
-        self._chosen = 1
-        self._chosen_list = 4
-        self._sorts: dict[str, tuple[str, bool]] = {}
         self._panels: run_panels.RunPanels | None = None
         self._rows: run_panels.PanelRows | None = None
+        self._sorts: run_panels.Sorts = {}
+        self._pace = ""
 
     # -- layout ---------------------------------------------------------------------------------
 
     def compose_deck(self) -> ComposeResult:
-        shown = self.deck.keys
         yield Static("", id="run-head", markup=False)
         yield Static("", id="run-line", markup=False)
+        yield Static("", id="run-past", markup=False)
         yield Static("", id="run-ended", markup=False)
-        yield PanelTabs(shown)
-        with Horizontal(id="panels"):
-            with Vertical(id="charts"):
-                with _panel("price"):
-                    yield PriceChart(empty="Reading the bars …", id="price")
-                with _panel("equity"):
-                    yield CurveChart(empty="No step is settled yet", id="equity")
-            with Vertical(id="lists"):
-                with _panel("positions"):
-                    yield DeckTable(
-                        run_panels.POSITION_COLUMNS,
-                        empty="Nothing held: all in cash",
-                        id="positions",
-                    )
-                with _panel("orders"):
-                    yield DeckTable(run_panels.ORDER_COLUMNS, empty="No orders yet", id="orders")
-                with _panel("decisions"):
-                    yield DeckTable(
-                        run_panels.DECISION_COLUMNS,
-                        empty="No decisions but to hold yet",
-                        id="decisions",
-                    )
-                with _panel("figures"):
-                    yield FactsPanel(empty="", id="figures")
-        with Horizontal(classes="buttons", id="transport"):
-            for name in ("play", "take_up", "step", "step_ten", "buy", "sell", "hold",
-                         "close_position", "ticket", "slower", "faster", "cancel"):  # fmt: skip
-                yield ActionButton(f"run.{name}", shown)
+        yield PanelArea(self.deck.keys)
+        with Horizontal(id="transport"):
+            yield ButtonLine([f"run.{name}" for name in BUTTONS], self.deck.keys)
             yield Static("", id="pace", markup=False)
 
     def on_mount(self) -> None:
         self._panels = run_panels.RunPanels(self.deck.settings.currency)
-        self.choose_panel(1)
 
     def on_screen_resume(self) -> None:
         self.deck.poller.show((), self.run_id, self._panels)
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
-        self.call_after_refresh(self._arrange_panels)
+        self.call_after_refresh(self._resized)
 
-    @property
-    def _size_class(self) -> str:
-        if self.has_class("-wide") and self.has_class("-tall"):
-            return "all"
-        if not self.has_class("-narrow") and not self.has_class("-low"):
-            return "split"
-        return "one"
-
-    def choose_panel(self, number: int) -> None:
-        """Bring a panel to the front and give it the arrows."""
-        self._chosen = number
-        if number > POSITIONS:
-            self._chosen_list = number
-        self._arrange_panels()
-        inner = self.query_one(f"#{PANELS[number - 1]}", Widget)
-        self.set_focus(inner if inner.can_focus else None)
-
-    def _arrange_panels(self) -> None:
-        """Show the panels there is room for: all, charts with positions and a list, or one."""
-        mode = self._size_class
-        for number, name in enumerate(PANELS, 1):
-            chart = number <= CHARTS
-            panel = self.query_one(f"#panel-{name}", Vertical)
-            panel.display = (
-                mode == "all"
-                or (mode == "split" and (chart or number in (POSITIONS, self._chosen_list)))
-                or (mode == "one" and number == self._chosen)
-            )
-            panel.border_title = f"{number} {self._title(name)}"
-            panel.set_class(number == self._chosen, "-chosen")
-        self.query_one("#charts").display = mode != "one" or self._chosen <= CHARTS
-        self.query_one("#lists").display = mode != "one" or self._chosen > CHARTS
-        tabs = self.query_one(PanelTabs)
-        tabs.display = mode != "all"
-        shown = {1, 2, POSITIONS, self._chosen_list}
-        tabs.chosen = {self._chosen} if mode == "one" else shown
-        tabs.refresh()
-
-    def _title(self, name: str) -> str:
-        detail = self._detail
-        if name == "price":
-            symbols = self._symbols()
-            if symbols:
-                of = f"  {self._symbol + 1} of {len(symbols)}" if len(symbols) > 1 else ""
-                return f"Price  {safe_line(symbols[self._symbol])}{of}"
-        if name == "orders" and detail is not None:
-            return f"Orders  {len(detail.orders)}"
-        if name == "decisions" and detail is not None:
-            return f"Decisions  {len(detail.decisions)}"
-        return name.capitalize()
+    def _resized(self) -> None:
+        self.area.lay_out()
+        self._show_head()
 
     # -- the ledger -----------------------------------------------------------------------------
-
-    @property
-    def record(self) -> RunRecord | None:
-        """The run's row as last seen."""
-        return self._detail.record if self._detail is not None else None
 
     def show_tick(self, tick: Tick) -> None:
         """Show a new look at the ledger."""
@@ -179,16 +90,28 @@ class RunScreen(DeckScreen):
             if not any(row.record.run_id == self.run_id for row in tick.snapshot.rows):
                 self._say_end("this run is no longer in the ledger", "attention")
             return
-        changed = detail is not self._detail
-        self._detail = detail
+        first, changed = self.now is None, detail is not self.now
+        went_back = not first and detail.record.rewind_count != self._rewinds
+        self.now = detail
         if not self._speed_known:
-            self._speed = detail.record.config.get("speed")
+            self.speed = detail.record.config.get("speed")
             self._speed_known = True
-        self._show_head()
         if changed or tick.panels is not self._rows:
             self._rows = tick.panels
-            self._show_panels()
+            if self.at is None:
+                self.show_now()
+        if self.at is not None and (first or went_back):
+            self.look_at(self.at)
+        self._show_head()
+        self.show_banner()
         self._want_bars()
+        if self._when_still is not None and detail.record.status != "running":
+            then, self._when_still = self._when_still, None
+            then()
+
+    @property
+    def _rewinds(self) -> int:
+        return self.now.record.rewind_count if self.now is not None else 0
 
     def show_trouble(self, error: StepdeckError | None) -> None:
         """Say that the ledger cannot be read, or that it can again."""
@@ -202,48 +125,72 @@ class RunScreen(DeckScreen):
         line.display = text is not None
         line.update(Content.styled(safe_line(text or ""), style_of(role)))
 
+    # -- the head -------------------------------------------------------------------------------
+
     def _show_head(self) -> None:
-        detail = self._detail
-        if detail is None:
+        shown = self.shown
+        if shown is None or self.now is None:
             return
-        record = detail.record
-        currency = self.deck.settings.currency
-        head = run_head.identity(detail, self._rate, self.deck.now())
-        line = run_head.figures(record, currency, roomy=not self.has_class("-narrow"))
+        width = self.size.width - 2
+        looking = self.at is not None
+        head = run_head.identity(
+            shown, self._rate, self.deck.now(), self.zone, width, looking=looking
+        )
+        line = run_head.figures(
+            shown.record, self.deck.settings.currency, roomy=not self.has_class("-narrow")
+        )
         self.query_one("#run-head", Static).update(head, layout=False)
         self.query_one("#run-line", Static).update(line, layout=False)
+        record = self.now.record
         why = runs.why_it_ended(record)
         role = fmt.status_look(record.status).role
-        self._say_end(why if why and record.status != "completed" else None, role)
-        self._show_pace()
+        told = why is not None and record.status != "completed" and not looking
+        self._say_end(why if told else None, role)
         self.refresh_keys()
 
-    def _show_pace(self) -> None:
+    def show_pace(self) -> None:
+        """Say how fast it goes."""
+        text = self.pace_text()
+        if text != self._pace:
+            self._pace = text
+            self.query_one("#pace", Static).update(Content.styled(text, "$text-muted"))
+
+    def show_banner(self) -> None:
+        """Say that the past is shown, which moment of it, and what can be done there."""
+        banner = self.query_one("#run-past", Static)
         record = self.record
-        text = ""
-        if record is not None and record.status in LIVE and record.driver != "manual":
-            text = "full speed" if self._speed is None else f"{self._speed:g} steps/s"
-        self.query_one("#pace", Static).update(Content.styled(text, "$text-muted"), layout=False)
+        banner.display = self.at is not None and record is not None
+        self.set_class(self.at is not None, "-past")
+        if self.at is not None and record is not None:
+            stamps = self.now.stamps if self.now is not None else ()
+            stamp = int(stamps[self.at - 1]) if self.at <= len(stamps) else None
+            banner.update(
+                run_head.banner(
+                    self.at,
+                    record,
+                    fmt.stamp(stamp, self.zone),
+                    self.deck.keys,
+                    self.size.width - 2,
+                ),
+                layout=False,
+            )
 
-    def _show_panels(self) -> None:
-        rows = self._rows
-        if rows is not None:
-            self.query_one("#equity", CurveChart).show(rows.curves)
-            self.query_one("#positions", DeckTable).set_rows(rows.positions)
-            self.query_one("#orders", DeckTable).set_rows(rows.orders)
-            self.query_one("#decisions", DeckTable).set_rows(rows.decisions)
-            self.query_one("#figures", FactsPanel).show(rows.figures)
-        self._show_price()
-        for number, name in enumerate(PANELS, 1):
-            panel = self.query_one(f"#panel-{name}", Vertical)
-            panel.border_title = f"{number} {self._title(name)}"
+    # -- panels ---------------------------------------------------------------------------------
 
-    # -- price ----------------------------------------------------------------------------------
+    def show_now(self) -> None:
+        """Show now in every panel."""
+        if self.now is not None:
+            self.shown = self.now
+            # Of a run that has ended the whole is what people look at; else the newest bars are.
+            whole = self.now.record.status not in run_state.LIVE
+            self.area.show(self.now, self._rows, self.zone, whole=whole)
+            self._show_head()
 
-    def _symbols(self) -> tuple[str, ...]:
-        if self._panel is not None:
-            return self._panel.symbols
-        return self.record.symbols if self.record is not None else ()
+    def show_moment(self, detail: RunDetail, rows: run_panels.PanelRows) -> None:
+        """Show a moment of the past in every panel."""
+        self.shown = detail
+        self.area.show(detail, rows, self.zone, whole=False)
+        self._show_head()
 
     def _want_bars(self) -> None:
         """Load the bars once, when the run has any."""
@@ -263,338 +210,136 @@ class RunScreen(DeckScreen):
 
     def on_bars_loaded(self, message: BarsLoaded) -> None:
         message.stop()
-        self._panel = message.panel
-        self._show_price()
-        self._arrange_panels()
+        self.panel = message.panel
+        self.area.show_bars(message.panel)
+        self.refresh_keys()
 
     def on_bars_missing(self, message: BarsMissing) -> None:
         message.stop()
-        chart = self.query_one("#price", PriceChart)
-        chart.set_empty(safe_line(f"No bars: {message.error}"))
-        chart.show(None)
+        self.area.show_no_bars(str(message.error))
 
-    def _show_price(self) -> None:
-        detail, panel = self._detail, self._panel
-        if detail is None or panel is None or not panel.symbols:
-            return
-        symbol = panel.symbols[self._symbol]
-        held = run_panels.holding(detail.positions, symbol)
-        self.query_one("#price", PriceChart).show(
-            PriceView.of(
-                panel,
-                symbol,
-                detail.record.step_index,
-                detail.fills,
-                detail.orders,
-                run_panels.zone_of(detail.record),
-                held.avg_cost if held is not None else None,
-            )
-        )
-
-    def _move_symbol(self, by: int) -> None:
-        count = len(self._symbols())
-        if count:
-            self._symbol = (self._symbol + by) % count
-            self._show_price()
-            self._arrange_panels()
+    def on_panel_area_sorted(self, message: PanelArea.Sorted) -> None:
+        message.stop()
+        self._sorts = message.sorts
+        self._lists_anew()
 
     @property
-    def symbol(self) -> str | None:
-        """The symbol shown."""
-        symbols = self._symbols()
-        return symbols[self._symbol] if symbols else None
+    def sorts(self) -> run_panels.Sorts:
+        """How the lists are sorted."""
+        return self._sorts
 
-    def _last_close(self) -> float | None:
-        detail, panel = self._detail, self._panel
-        if detail is None or panel is None or not detail.record.step_index:
-            return None
-        price = float(panel.mark[detail.record.step_index - 1, self._symbol])
-        return None if math.isnan(price) else price
+    def _lists_anew(self) -> None:
+        if self._panels is not None:
+            self._panels.sorts, self._panels.utc = self._sorts, self.in_utc
+            self.deck.poller.look_now()
+        self.look_anew()
 
-    def standing(self) -> Standing | None:
-        """What the account stands at, for the ticket."""
-        detail, symbol = self._detail, self.symbol
-        if detail is None or symbol is None:
-            return None
-        record = detail.record
-        held = run_panels.holding(detail.positions, symbol)
-        return Standing(
-            record.cash if record.cash is not None else record.initial_cash,
-            record.equity if record.equity is not None else record.initial_cash,
-            held.quantity if held is not None else 0.0,
-            self._last_close(),
-        )
+    def on_chart_chosen(self, message: Chart.Chosen) -> None:
+        """A step was clicked in a chart: that moment is looked at; the newest one is now."""
+        message.stop()
+        if message.step is not None:
+            self.stop_replay()
+            self.look_at(message.step + 1)
 
     # -- what works -----------------------------------------------------------------------------
 
-    def allows(self, action: str) -> bool | None:
-        """Whether an action works on what is shown now."""
-        found = keys.BY_ID.get(f"run.{action}")
-        if found is None:
-            return True
-        if found.writes and self.deck.read_only:
-            return False
-        record = self.record
-        if record is None:
-            return True if action.startswith("panel_") or not found.writes else None
-        status, manual = record.status, record.driver == "manual"
-        live = status in LIVE
-        if action == "take_up":
-            return status == "interrupted"
-        if action in ("step", "step_ten"):
-            return live
-        if action == "play":
-            # A run decided by hand waits at each step; there is nothing to play.
-            return live and (not manual or status == "paused")
-        if action in ("faster", "slower"):
-            return live and not manual
-        if action in ("buy", "sell", "hold", "ticket", "close_position"):
-            if not (live and manual):
-                return False
-            if action == "close_position":
-                standing = self.standing()
-                return True if standing is not None and standing.held else None
-            return True
-        if action == "cancel":
-            return status in runs.CAN_CANCEL
-        if action in ("next_symbol", "previous_symbol"):
-            return len(self._symbols()) > 1
-        if action == "sort":
-            return isinstance(self.focused, DeckTable)
-        return True
-
     def refresh_keys(self) -> None:
-        """Name the play button by what it would do, and show only the buttons that can work."""
+        """Name the buttons by what they would do, and show those that work and fit."""
+        situation = self.situation()
+        if situation is not None:
+            for button in self.query(ActionButton):
+                if button.act.place is Place.RUN:
+                    button.rename(
+                        self.deck.keys,
+                        run_state.label_of(button.act.method, situation) or button.act.label,
+                    )
         super().refresh_keys()
-        record = self.record
-        buttons = self.query(ActionButton)
-        self.query_one("#transport").display = any(button.display for button in buttons)
-        play = self.query_one("#run-play", ActionButton)
-        running = record is not None and record.status == "running"
-        play.rename(self.deck.keys, "Pause" if running else "Play")
-
-    # -- driving --------------------------------------------------------------------------------
-
-    def _ask(self, title: str, name: str, call: Callable[[], RunRecord]) -> None:
-        self.deck.ask(title, f"run.{name}", call, self)
-
-    def on_acted(self, message: Acted) -> None:
-        message.stop()
-        self.deck.poller.look_now()
-
-    def action_play(self) -> None:
-        """Let the run go on, or pause it."""
-        record, gateway = self.record, self.deck.gateway
-        if record is None:
-            return
-        if record.status == "paused":
-            self._ask("let the run go on", "play", partial(gateway.resume, self.run_id))
-        else:
-            self._ask("pause the run", "play", partial(gateway.pause, self.run_id))
-
-    def action_take_up(self) -> None:
-        """Take up the interrupted run."""
-        self._ask("take up the run", "take_up", partial(self.deck.gateway.take_up, self.run_id))
-
-    def action_step(self) -> None:
-        """One step."""
-        self._ask("step", "step", partial(self.deck.gateway.step, self.run_id, 1))
-
-    def action_step_ten(self) -> None:
-        """Ten steps."""
-        self._ask("step", "step_ten", partial(self.deck.gateway.step, self.run_id, 10))
-
-    def action_faster(self) -> None:
-        """More steps a second."""
-        self._set_speed(faster(self._speed))
-
-    def action_slower(self) -> None:
-        """Fewer steps a second."""
-        self._set_speed(slower(self._speed))
-
-    def _set_speed(self, speed: float | None) -> None:
-        self._speed = speed
-        self._ask(
-            "change the speed", "faster", partial(self.deck.gateway.set_speed, self.run_id, speed)
-        )
-        self._show_pace()
-
-    def decide(self, title: str, name: str, step: int, decision: Decision) -> None:
-        """Make the decision of ``step``, and of no other: one that came meanwhile is refused."""
-        self._ask(title, name, partial(self.deck.gateway.submit, self.run_id, step, decision))
-
-    def action_hold(self) -> None:
-        """Hold this step."""
-        # Not by number: holding three times in a row may outrun what the screen has seen.
-        self._ask("hold", "hold", partial(self.deck.gateway.step, self.run_id, 1))
-
-    def action_close_position(self) -> None:
-        """Sell all of the symbol shown."""
-        detail = self._detail
-        if self.symbol is not None and detail is not None and detail.next_decision is not None:
-            self.decide(
-                "close the position",
-                "close_position",
-                detail.next_decision,
-                Decision(targets=(Target(self.symbol, shares=0.0),)),
-            )
-
-    def action_buy(self) -> None:
-        """The ticket, set to buy."""
-        self._open_ticket("buy", full=False)
-
-    def action_sell(self) -> None:
-        """The ticket, set to sell."""
-        self._open_ticket("sell", full=False)
-
-    def action_ticket(self) -> None:
-        """The full ticket."""
-        self._open_ticket("buy", full=True)
-
-    def _open_ticket(self, side: str, *, full: bool) -> None:
-        from tui.screens.ticket import TicketDialog
-
-        detail, standing, symbol = self._detail, self.standing(), self.symbol
-        if detail is None or standing is None or symbol is None or detail.next_decision is None:
-            return
-        rules = detail.record.config.get("rules") or {}
-        step = detail.next_decision
-
-        def answered(decision: Decision | None) -> None:
-            if decision is not None:
-                self.decide("place the order", "ticket", step, decision)
-
-        self.deck.push_screen(
-            TicketDialog(
-                side,
-                symbol,
-                standing,
-                step=step,
-                lot=float(rules.get("lot", 1.0)),
-                fill=str(rules.get("fill", "next_open")),
-                full=full,
-            ),
-            answered,
-        )
-
-    def action_cancel(self) -> None:
-        """Ask, then cancel the run."""
-        record = self.record
-        if record is None:
-            return
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._ask(
-                    "cancel the run", "cancel", partial(self.deck.gateway.cancel, self.run_id)
-                )
-
-        self.deck.push_screen(
-            ConfirmDialog(
-                "Cancel this run?",
-                [
-                    runs.one_line(record),
-                    "",
-                    "What was decided and filled so far stays in the ledger.",
-                ],
-                "Cancel the run",
-            ),
-            answered,
-        )
+        self.query_one(ButtonLine).fit()
+        self.show_pace()
 
     # -- looking --------------------------------------------------------------------------------
 
     def action_next_symbol(self) -> None:
         """Show the next symbol."""
-        self._move_symbol(1)
+        self.area.move_symbol(1)
 
     def action_previous_symbol(self) -> None:
         """Show the symbol before."""
-        self._move_symbol(-1)
+        self.area.move_symbol(-1)
 
     def action_panel_1(self) -> None:
         """Price."""
-        self.choose_panel(1)
+        self.area.choose(1)
 
     def action_panel_2(self) -> None:
         """Equity."""
-        self.choose_panel(2)
+        self.area.choose(2)
 
     def action_panel_3(self) -> None:
         """Positions."""
-        self.choose_panel(3)
+        self.area.choose(3)
 
     def action_panel_4(self) -> None:
         """Orders."""
-        self.choose_panel(4)
+        self.area.choose(4)
 
     def action_panel_5(self) -> None:
         """Decisions."""
-        self.choose_panel(5)
+        self.area.choose(5)
 
     def action_panel_6(self) -> None:
         """Figures."""
-        self.choose_panel(6)
+        self.area.choose(6)
 
     def action_next_panel(self) -> None:
         """The panel after the chosen one."""
-        self.choose_panel(self._chosen % len(PANELS) + 1)
+        self.area.choose_next(1)
 
     def action_previous_panel(self) -> None:
         """The panel before the chosen one."""
-        self.choose_panel((self._chosen - 2) % len(PANELS) + 1)
+        self.area.choose_next(-1)
 
     def action_sort(self) -> None:
         """Sort the list that has the arrows by its next column."""
-        table = self.focused
-        if isinstance(table, DeckTable):
-            order = [name for name in table.shown_columns if name != "price"]
-            last = table.sort[0] if table.sort is not None else order[-1]
-            at = order.index(last) if last in order else -1
-            self._sort(table, order[(at + 1) % len(order)])
+        self.area.sort_focused()
 
-    def on_deck_table_sort_requested(self, event: DeckTable.SortRequested) -> None:
-        self._sort(event.table, event.column)
+    def action_zone(self) -> None:
+        """Times in UTC, or in the exchange's zone."""
+        self.in_utc = not self.in_utc
+        self._lists_anew()
+        if self.at is None:
+            self.show_now()
+        self.show_banner()
 
-    def _sort(self, table: DeckTable, column: str) -> None:
-        falling = table.sort == (column, False)
-        table.set_sort(column, falling)
-        self._sorts[str(table.id)] = (column, falling)
-        if self._panels is not None:
-            self._panels.sorts = dict(self._sorts)
-            self.deck.poller.look_now()
+    def action_zoom_in(self) -> None:
+        """Fewer bars, larger."""
+        self.area.price.zoom(1.5)
+
+    def action_zoom_out(self) -> None:
+        """More bars."""
+        self.area.price.zoom(1 / 1.5)
+
+    def action_pan_left(self) -> None:
+        """Earlier bars."""
+        self.area.price.pan(-1)
+
+    def action_pan_right(self) -> None:
+        """Later bars."""
+        self.area.price.pan(1)
 
     def action_copy(self) -> None:
-        """Copy the run's id."""
-        self.deck.copy_to_clipboard(self.run_id)
-        self.deck.notify(f"copied {safe_line(self.run_id)}", markup=False)
-
-    @on(events.DescendantFocus)
-    def _follow_focus(self, event: events.DescendantFocus) -> None:
-        name = event.widget.id
-        if name in PANELS:
-            self._chosen = PANELS.index(name) + 1
-            if self._chosen > POSITIONS:
-                self._chosen_list = self._chosen
-            self._arrange_panels()
-
-    def on_panel_tabs_chosen(self, event: PanelTabs.Chosen) -> None:
-        """A tab was clicked."""
-        self.choose_panel(event.number)
-
-    def on_price_chart_cursor_moved(self, event: PriceChart.CursorMoved) -> None:
-        """One time cursor for both charts."""
-        self.query_one("#equity", CurveChart).cursor = event.step
-
-    def on_curve_chart_cursor_moved(self, event: CurveChart.CursorMoved) -> None:
-        """One time cursor for both charts."""
-        self.query_one("#price", PriceChart).cursor = event.step
+        """Copy the run's id, or the row that the list with the arrows stands on."""
+        table = self.focused
+        text = self.run_id
+        if isinstance(table, DeckTable) and table.rows:
+            text = "\t".join(cell.text for cell in table.rows[table.cursor_index].cells)
+        self.deck.copy_to_clipboard(safe_line(text))
+        self.deck.notify(f"copied {safe_line(text, 60)}", markup=False)
 
     def leave(self) -> None:
-        """Back to the runs."""
+        """From the past to now, from now back to the runs."""
+        if self.at is not None:
+            self.look_now()
+            return
         self.deck.work.forget(f"bars-{self.run_id}")
         self.dismiss()
-
-
-def _panel(name: str) -> Vertical:
-    return Vertical(id=f"panel-{name}", classes="panel")

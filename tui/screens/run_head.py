@@ -1,51 +1,80 @@
-"""The two lines on top of a run: which run this is and where it stands, and what it is worth."""
+"""The lines on top of a run: which run this is and where it stands, what it is worth, the past."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
 from tui import format as fmt
-from tui.safe import safe_line
+from tui import keys
+from tui.safe import cells, safe_line
 from tui.screens.base import style_of
-from tui.viewmodel.run_panels import zone_of
 from tui.viewmodel.runs import RunView
 
 if TYPE_CHECKING:
     from engine.model import RunRecord
     from tui.gateway import RunDetail
 
-NAME_CELLS, STRATEGY_CELLS = 28, 24
+NAME_CELLS: Final = 28
+LEAST_NAME: Final = 8
+STRATEGY_CELLS: Final = 24
+Part = tuple[str, str]
 
 
-def identity(detail: RunDetail, rate: float | None, now: datetime) -> Content:
-    """Status, name, step and date; how fast it goes, or whose decision is due."""
+def identity(
+    detail: RunDetail,
+    rate: float | None,
+    now: datetime,
+    zone: tzinfo,
+    width: int,
+    *,
+    looking: bool = False,
+) -> Content:
+    """Status, name, step and date; how fast it goes, or whose decision is due.
+
+    Of a moment of the past the status is not known: what became of the run came later. Where
+    ``width`` cells are too few the strategy goes first, then the name is cut: whose turn it is
+    stays in sight.
+    """
     record = detail.record
     look = fmt.status_look(record.status)
     view = RunView(record, detail.owner, rate, now)
     step = f"{record.step_index}/{record.total_steps}" if record.total_steps else fmt.DASH
     stamp = int(detail.stamps[-1]) if len(detail.stamps) else None
-    parts: list[tuple[str, str] | str] = [
-        (look.text, f"bold {style_of(look.role)}"),
-        "  ",
-        (safe_line(view.name, NAME_CELLS), "bold"),
-    ]
-    if record.name:
-        parts += ["  ", (safe_line(record.strategy, STRATEGY_CELLS), "$text-muted")]
-    parts += ["  step ", (step, "bold")]
+    head: list[Part] = [(f"{look.text}  ", f"bold {style_of(look.role)}")]
+    if looking:
+        head = [("◀ past  ", "bold $text-warning")]
+    tail: list[Part] = [("  step ", ""), (step, "bold")]
     if stamp is not None:
-        parts += ["  ", (fmt.stamp(stamp, zone_of(record)), "$text-accent")]
+        tail.append((f"  {fmt.stamp(stamp, zone)}", "$text-accent"))
+    if not looking:
+        tail += _turn(detail, view, rate)
+    name = safe_line(view.name, NAME_CELLS)
+    strategy = f"  {safe_line(record.strategy, STRATEGY_CELLS)}" if record.name else ""
+    room = width - _cells(head) - _cells(tail)
+    if cells(name) + cells(strategy) > room:
+        strategy = ""
+        name = safe_line(view.name, max(LEAST_NAME, min(NAME_CELLS, room)))
+    return Content.assemble(*head, (name, "bold"), (strategy, "$text-muted"), *tail)
+
+
+def _turn(detail: RunDetail, view: RunView, rate: float | None) -> list[Part]:
+    record, parts = detail.record, list[Part]()
     if record.status == "running" and record.driver != "manual":
-        parts += [(f"  {fmt.rate(rate)}", "$text-muted")]
+        parts.append((f"  {fmt.rate(rate)}", "$text-muted"))
         if view.eta is not None:
-            parts += [(f"  ETA {fmt.eta(view.eta)}", "$text-muted")]
+            parts.append((f"  ETA {fmt.eta(view.eta)}", "$text-muted"))
     elif record.driver == "manual" and detail.next_decision is not None:
-        parts += [(f"  decision {detail.next_decision} is yours", "$text-warning")]
+        parts.append((f"  decision {detail.next_decision} is yours", "$text-warning"))
     if detail.owner in ("elsewhere", "gone"):
-        parts += [(f"  owner {detail.owner}", "$text-warning")]
-    return Content.assemble(*parts)
+        parts.append((f"  owner {detail.owner}", "$text-warning"))
+    return parts
+
+
+def _cells(parts: list[Part]) -> int:
+    return sum(cells(text) for text, _ in parts)
 
 
 def figures(record: RunRecord, currency: str, *, roomy: bool) -> Content:
@@ -61,3 +90,20 @@ def figures(record: RunRecord, currency: str, *, roomy: bool) -> Content:
         fmt.money(record.cash, currency),
         *((("  fills ", "$text-muted"), fmt.count(record.num_fills)) if roomy else ()),
     )
+
+
+def banner(
+    at: int,
+    record: RunRecord,
+    when: str,
+    shown: keys.Keys,
+    width: int,
+) -> Content:
+    """That the past is shown: which moment, and the keys that lead out of it or act there."""
+    words = f"{shown.shown(keys.BY_ID['run.now'])}: now"
+    place = f"step {at:,} of {record.step_index:,}, {when}"
+    for text in (f"◀ looking back: {place} — {words}", f"◀ back: {place} — {words}"):
+        if cells(text) <= width:
+            break
+    head, _, rest = text.partition(" — ")
+    return Content.assemble((head, "bold"), (f" — {rest}", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 MOST_POSITIONS: Final = 4
 
 
-def curves(detail: RunDetail) -> Curves | None:
+def curves(detail: RunDetail, zone: tzinfo = UTC) -> Curves | None:
     """Equity against the step, with the baseline as far as the run has come; None before it began.
 
-    The baseline is cut where the run stands: nothing after the present is shown.
+    The baseline is cut where the run stands: nothing after the present is shown. The axis ends a
+    little past the present too: a run of which little is done would be a dot on an axis to its end.
     """
     settled = len(detail.equity)
     if not settled:
@@ -35,10 +37,23 @@ def curves(detail: RunDetail) -> Curves | None:
     return Curves(
         tuple(series),
         detail.stamps,
-        # A run by hand is near its beginning for long: an axis to the end would show a dot.
-        total_steps=None if detail.record.driver == "manual" else detail.record.total_steps,
+        total_steps=axis_steps(settled, detail.record.total_steps),
         initial=detail.record.initial_cash,
+        zone=zone,
     )
+
+
+LEAST_AXIS: Final = 40
+
+
+def axis_steps(settled: int, total: int | None) -> int:
+    """How many steps the time axis stands for: what is done, with a little room to grow into.
+
+    The room comes in chunks, so that the curve does not shrink at every step.
+    """
+    room = max(LEAST_AXIS, settled // 4)
+    ahead = -(-(settled + 1) // room) * room
+    return max(settled, min(ahead, total) if total else ahead)
 
 
 def sampled(glance: Glance) -> Curves | None:
@@ -56,8 +71,7 @@ def sampled(glance: Glance) -> Curves | None:
     return Curves(
         tuple(series),
         stamps,
-        # A run by hand is near its beginning for long: an axis to the end would show a dot.
-        total_steps=None if glance.record.driver == "manual" else glance.record.total_steps,
+        total_steps=axis_steps(settled, glance.record.total_steps),
         initial=glance.record.initial_cash,
     )
 

@@ -52,6 +52,8 @@ DECISION_COLUMNS: Final = (
 SortKey = float | str | tuple[str, str]
 Sort = tuple[str, bool] | None
 """A column's key and whether the list falls; None leaves a list in its own order."""
+Sorts = Mapping[str, tuple[str, bool]]
+"""The sort of each list that has one, by the list's name."""
 
 _POSITION_KEYS: Final[Mapping[str, Callable[[Position], SortKey]]] = {
     "symbol": lambda held: held.symbol,
@@ -175,23 +177,29 @@ class RunPanels:
 
     A run may have tens of thousands of orders of which a look changes a few: a row is made once
     and kept as long as what it was made of is the same. ``sorts`` (list name -> sort) is replaced
-    as a whole by the screen.
+    as a whole by the screen; ``utc`` shows times in UTC and not in the exchange's zone.
     """
 
     def __init__(self, currency: str) -> None:
         self._currency = currency
-        self.sorts: Mapping[str, Sort] = {}
+        self.sorts: Sorts = {}
+        self.utc = False
+        self._in_utc = False
         self._orders: dict[str, tuple[OrderRecord, float | None, Row]] = {}
         self._decisions: dict[int, tuple[StepRecord, Row]] = {}
 
     def make(self, detail: RunDetail) -> PanelRows:
         """The panels of what the ledger holds now; lists newest first unless sorted."""
-        sorts = self.sorts
+        sorts, utc = self.sorts, self.utc
+        if utc != self._in_utc:
+            self._in_utc = utc
+            self._decisions.clear()
+        zone = UTC if utc else zone_of(detail.record)
         return PanelRows(
             tuple(position_rows(detail, self._currency, sorts.get("positions"))),
             self._order_rows(detail, sorts.get("orders")),
-            self._decision_rows(detail, sorts.get("decisions")),
-            curves(detail),
+            self._decision_rows(detail, sorts.get("decisions"), zone),
+            curves(detail, zone),
             figures(detail, self._currency),
         )
 
@@ -206,8 +214,8 @@ class RunPanels:
             rows.append(known[2])
         return tuple(rows)
 
-    def _decision_rows(self, detail: RunDetail, sort: Sort) -> tuple[Row, ...]:
-        zone, stamps = zone_of(detail.record), detail.stamps
+    def _decision_rows(self, detail: RunDetail, sort: Sort, zone: tzinfo) -> tuple[Row, ...]:
+        stamps = detail.stamps
         rows = []
         for decided in _ordered(reversed(detail.decisions), _DECISION_KEYS, sort):
             step = decided.step_index

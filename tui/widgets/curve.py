@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from textual.message import Message
 from textual.reactive import reactive
 
 from tui.widgets.chart import Chart
@@ -18,17 +15,6 @@ class CurveChart(Chart):
     """Equity, its baselines and its drawdown against the run's steps."""
 
     drawdown: reactive[bool] = reactive(True, repaint=False)
-
-    @dataclass
-    class CursorMoved(Message):
-        """The cursor was put on a step by mouse, or taken away (None)."""
-
-        chart: CurveChart
-        step: int | None
-
-        @property
-        def control(self) -> CurveChart:
-            return self.chart
 
     _curves: Curves | None = None
     _columns: int = 0
@@ -66,16 +52,6 @@ class CurveChart(Chart):
         # A little past the present is the present; far to the right of it is nowhere.
         settled = self._curves.settled
         return min(step, settled) if step <= settled + self.steps_per_column else None
-
-    def move_cursor(self, steps: int) -> None:
-        """Move the cursor by so many steps, from the present where there is none."""
-        if self._curves is None or self._curves.settled < 0:
-            return
-        at = self._curves.settled if self.cursor is None else self.cursor
-        self.cursor = max(0, min(at + steps, self._curves.settled))
-
-    def chosen(self, step: int | None) -> None:
-        self.post_message(self.CursorMoved(self, step))
 
     def watch_drawdown(self) -> None:
         """The strip came or went."""

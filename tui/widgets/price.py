@@ -1,11 +1,9 @@
-"""The price of one symbol: candles, its fills, resting orders, volume, one cursor."""
+"""The price of one symbol: candles, its fills, resting orders, indicators, volume, one cursor."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from textual.message import Message
 from textual.reactive import reactive
 
 from tui.widgets.chart import Chart
@@ -15,23 +13,18 @@ from tui.widgets.price_sheet import Picture, PriceView, draw_price
 __all__ = ["PriceChart", "PriceView"]
 
 LEAST_BARS: Final = 10
+ALL: Final = 1 << 30  # also those that are still to come
 
 
 class PriceChart(Chart):
-    """The price of one symbol with what the run did in it."""
+    """The price of one symbol with what the run did in it.
+
+    ``bars`` is how many are shown, None for as many as the view asks for. ``stop`` is the grid
+    point before which the window ends, None for the newest: then it goes along.
+    """
 
     bars: reactive[int | None] = reactive(None, repaint=False)
-
-    @dataclass
-    class CursorMoved(Message):
-        """The cursor was put on a step by mouse, or taken away (None)."""
-
-        chart: PriceChart
-        step: int | None
-
-        @property
-        def control(self) -> PriceChart:
-            return self.chart
+    stop: reactive[int | None] = reactive(None, repaint=False)
 
     _view: PriceView | None = None
     _picture: Picture | None = None
@@ -39,6 +32,9 @@ class PriceChart(Chart):
     def show(self, view: PriceView | None) -> int:
         """Show this symbol; how many lines were painted anew for it."""
         self._view = view
+        if view is not None and self.stop is not None and self.stop >= len(view.close):
+            # The moment shown lies before what one had panned to.
+            self.set_reactive(PriceChart.stop, None)
         return self.redraw()
 
     def draw(self, width: int, height: int) -> Grid | None:
@@ -50,6 +46,7 @@ class PriceChart(Chart):
                 height,
                 cursor=self.cursor,
                 bars=self.bars,
+                stop=self.stop,
                 ascii=self.ascii,
             )
         return None if self._picture is None else self._picture.grid
@@ -57,25 +54,47 @@ class PriceChart(Chart):
     def step_at(self, x: int) -> int | None:
         return None if self._picture is None else self._picture.step_at(x)
 
-    def move_cursor(self, steps: int) -> None:
-        """Move the cursor by so many steps, from the present where there is none."""
-        if self._view is None or not len(self._view.close):
-            return
-        last = len(self._view.close) - 1
-        at = last if self.cursor is None else self.cursor
-        self.cursor = max(0, min(at + steps, last))
-
     def zoom(self, factor: float) -> None:
         """Show fewer bars (``factor`` above 1) or more; so many that all fit is all of them."""
-        if self._view is None:
+        if self._view is None or self._picture is None:
             return
-        count = len(self._view.close)
-        shown = round((count if self.bars is None else self.bars) / factor)
-        self.bars = None if shown >= count else max(min(LEAST_BARS, count), shown)
+        window, count = self._picture.window, len(self._view.close)
+        shown = window.stop - window.start
+        wanted = round(shown / factor)
+        if wanted == shown:
+            wanted += 1 if factor < 1 else -1
+        if wanted >= count:
+            self.bars = None if self._view.whole else ALL
+        else:
+            self.bars = max(min(LEAST_BARS, count), wanted)
 
-    def chosen(self, step: int | None) -> None:
-        self.post_message(self.CursorMoved(self, step))
+    def drag(self, columns: int) -> None:
+        if self._picture is None:
+            return
+        window = self._picture.window
+        places = window.columns
+        # How many grid points a column stands for, at least a part of one.
+        span = max(1, int(places[-1]) - int(places[0]) + 1)
+        self._move_stop(-columns * (window.stop - window.start) / span)
+
+    def pan(self, pages: float) -> None:
+        """Go so many half windows to the right; below zero to the left."""
+        if self._picture is not None:
+            window = self._picture.window
+            self._move_stop(pages * max(1, (window.stop - window.start) // 2))
+
+    def _move_stop(self, steps: float) -> None:
+        if self._view is None or self._picture is None:
+            return
+        window, count = self._picture.window, len(self._view.close)
+        moved = round(steps) or (1 if steps > 0 else -1)
+        stop = max(window.stop - window.start, window.stop + moved)
+        self.stop = None if stop >= count else stop
 
     def watch_bars(self) -> None:
         """The window changed."""
+        self.redraw()
+
+    def watch_stop(self) -> None:
+        """The window moved."""
         self.redraw()

@@ -13,7 +13,7 @@ from engine.model import Fill, OrderRecord
 from tui import format as show
 from tui.safe import cells, safe_line
 from tui.widgets.candles import Merged, candle_cells, merge
-from tui.widgets.grid import Bools, Grid, Ints
+from tui.widgets.grid import Bools, Grid
 from tui.widgets.raster import filled_from_bottom
 from tui.widgets.scale import (
     Floats,
@@ -25,6 +25,14 @@ from tui.widgets.scale import (
     value_ticks,
 )
 from tui.widgets.spark import spark
+from tui.widgets.studies import (
+    NO_STUDIES,
+    Studies,
+    draw_line,
+    draw_strip,
+    overlay_levels,
+)
+from tui.widgets.window import WIDEST_SLOT, Window, window_of
 
 if TYPE_CHECKING:
     from engine.sim.panel import Panel
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
 SMALLEST: Final = (24, 6)
 VOLUME_FROM: Final = 12  # lines of height below which the volume strip gives way
 REACH: Final = 0.35  # how far beyond the bars an order may stretch the axis, in its own height
-WIDEST_SLOT: Final = 4  # columns a candle takes at most, its gap included
+USUAL_SLOT: Final = 2  # columns a candle takes where the view chooses how many bars there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +49,8 @@ class PriceView:
 
     Prices and volume are NaN where the symbol has no bar. ``fills`` and ``orders`` (alive ones) are
     the symbol's; ``avg_cost`` that of the position held. With ``total_steps`` the whole run has its
-    place on the time axis and the bars grow to the right; without, they take all of it.
+    place on the time axis and the bars grow to the right; without, they take all of it. ``whole``
+    asks for all the bars where nobody has chosen how many, else as many are shown as stand apart.
     """
 
     symbol: str
@@ -56,6 +65,8 @@ class PriceView:
     zone: tzinfo = UTC
     avg_cost: float | None = None
     total_steps: int | None = None
+    whole: bool = True
+    studies: Studies = NO_STUDIES
 
     @classmethod
     def of(
@@ -68,8 +79,14 @@ class PriceView:
         zone: tzinfo = UTC,
         avg_cost: float | None = None,
         total_steps: int | None = None,
+        *,
+        whole: bool = True,
+        studies: Studies = NO_STUDIES,
     ) -> PriceView:
-        """The view of a symbol after ``settled`` grid points: later bars are cut off here."""
+        """The view of a symbol after ``settled`` grid points: later bars are cut off here.
+
+        ``studies`` may hold values for the whole grid; they are cut off too.
+        """
         index = panel.symbols.index(symbol)
         return cls(
             symbol,
@@ -88,55 +105,9 @@ class PriceView:
             zone,
             avg_cost,
             total_steps,
+            whole,
+            studies.until(settled),
         )
-
-
-class Window(NamedTuple):
-    """The grid points shown, how many share a column, and where each group of them stands.
-
-    ``columns[groups]`` rise; groups begin at multiples of ``size``.
-    """
-
-    start: int
-    stop: int
-    size: int
-    columns: Ints
-
-    def group_of(self, step: int) -> int | None:
-        """The group a grid point is in, None outside the window."""
-        if not self.start <= step < self.stop:
-            return None
-        return step // self.size - self.start // self.size
-
-    def column_of(self, step: int) -> int | None:
-        """The column a grid point is in, None outside the window."""
-        group = self.group_of(step)
-        return None if group is None else int(self.columns[group])
-
-
-def window_of(
-    count: int, columns: int, *, bars: int | None = None, cursor: int | None = None, total: int = 0
-) -> Window:
-    """Which of ``count`` grid points to show in ``columns``: the newest ``bars`` (None: all).
-
-    A cursor outside draws the window to itself. With ``total`` above ``count`` all of the window's
-    right is left free for what is still to come.
-    """
-    shown = count if bars is None else max(1, min(bars, count))
-    stop = count
-    if cursor is not None and cursor < stop - shown:
-        stop = min(count, max(shown, cursor + shown // 2 + 1))
-    start = stop - shown
-    end = max(stop, total) if bars is None else stop
-    size = 1
-    # Groups begin at multiples of their size, so a window may touch one more than it fills.
-    while (end - 1) // size - start // size + 1 > columns:
-        size += 1
-    groups = (end - 1) // size - start // size + 1
-    held = (stop - 1) // size - start // size + 1
-    width = min(columns, groups * WIDEST_SLOT)
-    places = ((np.arange(held) + 0.5) * width / groups).astype(np.intp)
-    return Window(start, stop, size, places)
 
 
 class Picture(NamedTuple):
@@ -164,6 +135,12 @@ class _Frame(NamedTuple):
     rows: int
     volume: int
     axis: int
+    strips: int = 0
+
+    @property
+    def bottom(self) -> int:
+        """The line below all that has columns."""
+        return self.axis
 
 
 def draw_price(
@@ -173,6 +150,7 @@ def draw_price(
     *,
     cursor: int | None = None,
     bars: int | None = None,
+    stop: int | None = None,
     ascii: bool = False,  # noqa: A002 - the option's name
 ) -> Picture | None:
     """The chart in ``width`` x ``height`` cells; None where the symbol has no bar yet."""
@@ -185,7 +163,11 @@ def draw_price(
     last = float(view.close[known[-1]])
     label = 0 if tiny else len(f"{last * 1.5:,.2f}") + 2
     columns = max(1, width - label - 1) if not tiny else max(1, width)
-    window = window_of(count, columns, bars=bars, cursor=cursor, total=view.total_steps or 0)
+    if bars is None and not view.whole:
+        bars = max(1, columns // USUAL_SLOT)
+    window = window_of(
+        count, columns, bars=bars, cursor=cursor, total=view.total_steps or 0, stop=stop
+    )
     merged = merge(
         view.open,
         view.high,
@@ -199,16 +181,18 @@ def draw_price(
     if tiny:
         _draw_tiny(grid, view, merged, last)
         return Picture(grid, columns, window)
-    strip = max(2, height // 7) if height >= VOLUME_FROM else 0
-    frame = _Frame(columns, 1, height - 2 - strip, strip, height - 1)
-    span = _span(view, merged, frame.rows)
+    frame = _frame_of(columns, height, len(view.studies.strips))
+    span = _span(view, merged, window, frame.rows)
     _draw_rules(grid, frame, span)
     _draw_levels(grid, frame, span, view)
+    for line in view.studies.overlays:
+        draw_line(grid, line, window, merged.last, span, frame.columns, frame.top, frame.rows)
     rose = _draw_candles(grid, frame, span, merged, window)
     _name_levels(grid, frame, span, view)
     _draw_fills(grid, frame, span, view, merged, window)
     if frame.volume:
         _draw_volume(grid, frame, merged, window, rose)
+    _draw_strips(grid, frame, view, merged, window)
     _draw_axis(grid, frame, view, merged, window)
     _draw_last(grid, frame, span, view, last)
     if cursor is not None:
@@ -217,15 +201,42 @@ def draw_price(
     return Picture(grid, columns, window)
 
 
-def _span(view: PriceView, merged: Merged, rows: int) -> Span:
-    """The bars' range, stretched to orders and the average cost where they are not far off."""
+def _frame_of(columns: int, height: int, strips: int) -> _Frame:
+    """Divide the lines: header, price, volume, a strip for each study that has one, axis.
+
+    Price keeps half of them; volume gives way first where strips are asked for.
+    """
+    volume = max(2, height // 7) if height >= VOLUME_FROM else 0
+    size = 3 if height < 24 else 4
+    most = (height - 2) // 2
+    strips = min(strips, most // size)
+    if strips and volume + strips * size > most:
+        volume = 0
+    rows = height - 2 - volume - strips * size
+    return _Frame(columns, 1, rows, volume, height - 1, strips * size)
+
+
+def _draw_strips(
+    grid: Grid, frame: _Frame, view: PriceView, merged: Merged, window: Window
+) -> None:
+    """The studies that have a scale of their own, beneath the price."""
+    top = frame.top + frame.rows + frame.volume
+    count = len(view.studies.strips)
+    size = 3 if grid.height < 24 else 4
+    for strip in view.studies.strips[: frame.strips // size] if count else ():
+        draw_strip(grid, strip, window, merged.last, frame.columns, top, size)
+        top += size
+
+
+def _span(view: PriceView, merged: Merged, window: Window, rows: int) -> Span:
+    """The bars' range, stretched to studies, orders and the average cost where not far off."""
     with np.errstate(invalid="ignore"):
         seen = np.isfinite(merged.close)
     if not seen.any():
         return Span(0.0, 1.0)
     low, high = float(np.min(merged.low[seen])), float(np.max(merged.high[seen]))
     reach = (high - low) * REACH
-    for level in _levels(view):
+    for level in [*_levels(view), *overlay_levels(view.studies, window.start, window.stop)]:
         if low - reach <= level <= high + reach:
             low, high = min(low, level), max(high, level)
     # Marks stand a line beyond their candle; that line must not be a candle's.
@@ -333,25 +344,34 @@ def _draw_fills(
     merged: Merged,
     window: Window,
 ) -> None:
-    """Buys point up from below their candle, sells down from above it."""
+    """A mark at the price of each fill, left of its candle, whose open most of them are.
+
+    Where candles stand wall to wall buys point up from below theirs, sells down from above it.
+    """
     # Thousands of fills may share a few columns: each mark is drawn once.
     marks: dict[tuple[int, bool], float] = {}
+    places = window.columns
+    apart = len(places) < 2 or int(np.diff(places).min()) >= USUAL_SLOT
     for fill in view.fills:
         group = window.group_of(fill.step_index)
         if group is not None:
             marks[group, fill.side == "buy"] = fill.price
     for (group, bought), price in marks.items():
+        mark = grid.glyphs.buy if bought else grid.glyphs.sell
+        role = "accent" if bought else "attention"
+        if apart and int(places[group]) > 0 and span.holds(price):
+            row, column = frame.top + span.row(price, frame.rows), int(places[group]) - 1
+            if chr(grid.characters[row, column]) in (grid.glyphs.buy, grid.glyphs.sell):
+                # Bought and sold at about one price: the two stand one above the other.
+                row += 1 if bought else -1
+            grid.put(column, row, mark, role)
+            continue
         edge = float(merged.low[group] if bought else merged.high[group])
         if not np.isfinite(edge):
             edge = price
         row = span.row(edge, frame.rows) + (1 if bought else -1)
         row = frame.top + max(0, min(row, frame.rows - 1))
-        grid.put(
-            int(window.columns[group]),
-            row,
-            grid.glyphs.buy if bought else grid.glyphs.sell,
-            "accent" if bought else "attention",
-        )
+        grid.put(int(places[group]), row, mark, role)
 
 
 def _draw_volume(
@@ -391,8 +411,7 @@ def _draw_axis(
     for label in time_labels(stamps, view.zone):
         if label.column + cells(label.text) <= frame.columns:
             grid.put(label.column, frame.axis, label.text, "muted")
-    bottom = frame.top + frame.rows + frame.volume
-    grid.upright(frame.columns, frame.top, bottom, "faint")
+    grid.upright(frame.columns, frame.top, frame.bottom, "faint")
 
 
 def _draw_last(grid: Grid, frame: _Frame, span: Span, view: PriceView, last: float) -> None:
@@ -422,9 +441,8 @@ def _draw_cursor(
     column = window.column_of(cursor)
     if column is None:
         return
-    bottom = frame.top + frame.rows + frame.volume
-    grid.shade(column, frame.top, bottom)
-    grid.upright(column, frame.top, bottom, "muted", blank=True)
+    grid.shade(column, frame.top, frame.bottom)
+    grid.upright(column, frame.top, frame.bottom, "muted", blank=True)
 
 
 def _draw_header(
@@ -441,15 +459,19 @@ def _draw_header(
         [(f"{safe_line(view.symbol, 12)} ", "strong"), (f"{show.price(close)} ", "text")],
         [(f"{show.percent(change)}  ", show.gain_role(change))],
     ]
-    for name, values in (("O", view.open), ("H", view.high), ("L", view.low)):
-        groups.append([(f"{name} ", "muted"), (f"{show.price(float(values[step]))} ", "text")])
-    groups.append([("V ", "muted"), (f"{show.short_money(float(view.volume[step]))}  ", "text")])
-    for fill in view.fills if cursor is not None else ():
+    for fill in view.fills:
         if fill.step_index == step:
             look = show.status_look(fill.side)
             words = look.word if grid.ascii else look.text
             text = f"{words} {show.quantity(fill.quantity)} @ {show.price(fill.price)}  "
             groups.append([(text, look.role)])
+    for name, values in (("O", view.open), ("H", view.high), ("L", view.low)):
+        groups.append([(f"{name} ", "muted"), (f"{show.price(float(values[step]))} ", "text")])
+    groups.append([("V ", "muted"), (f"{show.short_money(float(view.volume[step]))}  ", "text")])
+    groups += [
+        [(f"{line.name} ", line.role), (f"{show.price(line.at(step))} ", "text")]
+        for line in view.studies.overlays
+    ]
     if window.size > 1:
         groups.append([(f"{window.size} bars a column", "muted")])
     when = show.stamp(int(view.stamps[step]), view.zone)

@@ -16,6 +16,7 @@ from tui.keys import Place
 from tui.messages import Broke, PollTrouble
 from tui.screens.base import DeckScreen, too_small
 from tui.screens.dialogs import ConfirmDialog, ErrorDialog, QuitDialog
+from tui.screens.go_to import GoToDialog
 from tui.screens.help import HelpScreen, help_text
 from tui.screens.new_run import NewRunScreen
 from tui.screens.run import RunScreen
@@ -59,6 +60,7 @@ def test_every_action_has_its_method() -> None:
         Place.RUN: (RunScreen,),
         Place.FORM: (NewRunScreen,),
         Place.TICKET: (TicketDialog,),
+        Place.GO_TO: (GoToDialog,),
         Place.CONFIRM: (ConfirmDialog,),
         Place.QUIT: (QuitDialog,),
         Place.NOTICE: (HelpScreen, ErrorDialog),

@@ -64,7 +64,7 @@ async def open_run(pilot: Pilot[None], name: str) -> None:
     await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.record)
     screen = app.screen
     assert isinstance(screen, RunScreen)
-    await until(pilot, lambda: screen._panel is not None)
+    await until(pilot, lambda: screen.panel is not None)
 
 
 @pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)

@@ -37,7 +37,7 @@ def rows(app: StepdeckApp, name: str) -> list[list[str]]:
 
 async def ready(app: StepdeckApp, pilot: Pilot[None]) -> None:
     """The run has been seen and its bars are there."""
-    await until(pilot, lambda: run_screen(app).record is not None and run_screen(app)._panel)
+    await until(pilot, lambda: run_screen(app).record is not None and run_screen(app).panel)
 
 
 def manual(gateway: Gateway, **options: str) -> str:
@@ -248,15 +248,44 @@ async def test_a_strategy_plays_pauses_and_steps(gateway: Gateway) -> None:
         await until(pilot, lambda: gateway.record(run_id).status == "paused")
 
 
-async def test_hand_keys_do_nothing_in_a_strategys_run(gateway: Gateway) -> None:
-    """b, s, h, c and o belong to runs by hand."""
+async def test_any_run_that_is_live_can_be_traded_by_hand(gateway: Gateway) -> None:
+    """h, b and c in a strategy's run: the decision is recorded as a person's."""
     run_id = create(gateway, "sma_cross", symbols="AAPL", paused=True)
     reach(gateway, run_id, "paused")
     async with deck(gateway, run_id=run_id) as (app, pilot):
         await ready(app, pilot)
-        await pilot.press("b", "s", "h", "c", "o")
-        assert on_top(app, RunScreen)
-        assert gateway.record(run_id).step_index == 1
+        await pilot.press("h")
+        await until(pilot, lambda: gateway.record(run_id).step_index == 2)
+        await until(pilot, lambda: "step 2/" in screen_text(app))
+        await pilot.press("b", *"12", "enter")
+        await until(pilot, lambda: rows(app, "positions"))
+        await pilot.press("c")
+        await until(pilot, lambda: not rows(app, "positions"))
+        steps = gateway.reader().steps(run_id)
+        assert [row.decision_source for row in steps] == ["manual"] * 3
+
+
+async def test_trading_pauses_a_run_that_moves_by_itself(gateway: Gateway) -> None:
+    """b while it plays: it stands first, and the ticket is for the step that is due then."""
+    run_id = create(gateway, "sma_cross", symbols="AAPL", speed="5")
+    reach(gateway, run_id, "running")
+    async with deck(gateway, run_id=run_id) as (app, pilot):
+        await ready(app, pilot)
+        await pilot.press("b")
+        await until(pilot, lambda: on_top(app, TicketDialog))
+        assert gateway.record(run_id).status == "paused"
+        await pilot.press(*"3", "enter")
+        await until(pilot, lambda: rows(app, "positions"))
+
+
+async def test_a_key_pressed_before_the_run_has_been_read_works(gateway: Gateway) -> None:
+    """What the list knows of the run is enough for its keys."""
+    run_id = manual(gateway)
+    async with deck(gateway) as (app, pilot):
+        await until(pilot, lambda: app.tick is not None)
+        app.open_run(run_id)
+        app.simulate_key("full_stop")
+        await until(pilot, lambda: gateway.record(run_id).step_index == 2)
 
 
 async def test_cancel_from_the_run_screen(gateway: Gateway) -> None:

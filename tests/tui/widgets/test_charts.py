@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from textual import events
 from textual.app import App, ComposeResult
 from textual.message import Message
 
@@ -22,13 +25,17 @@ class ChartApp(App[None]):
         self.chart = chart
         self.heard: list[Message] = []
 
+    def newest(self) -> Message:
+        """What it posted last."""
+        return self.heard[-1]
+
     def compose(self) -> ComposeResult:
         yield self.chart
 
-    def on_curve_chart_cursor_moved(self, message: CurveChart.CursorMoved) -> None:
+    def on_chart_chosen(self, message: Chart.Chosen) -> None:
         self.heard.append(message)
 
-    def on_price_chart_cursor_moved(self, message: PriceChart.CursorMoved) -> None:
+    def on_chart_pointed(self, message: Chart.Pointed) -> None:
         self.heard.append(message)
 
 
@@ -57,7 +64,6 @@ async def test_an_empty_chart_says_what_would_be_there() -> None:
         assert "No equity yet" not in screen(chart)
         chart.show(None)
         assert "The first step settles it" in screen(chart)
-        chart.move_cursor(1)
         chart.set_empty("Nothing")
         assert "Nothing" in screen(chart)
 
@@ -77,45 +83,65 @@ async def test_the_same_again_paints_nothing() -> None:
         assert 0 < chart.show(then) <= 4
 
 
-async def test_a_click_puts_the_cursor_there_and_again_takes_it_away() -> None:
-    """The chart tells which step was clicked; beside the data there is none."""
+async def test_the_mouse_reads_values_and_a_click_chooses() -> None:
+    """Pointing shows the step's values and posts it, leaving takes them away, a click chooses."""
     chart = CurveChart()
     app = ChartApp(chart)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         chart.show(curves(200, 400))
+        await pilot.hover(CurveChart, offset=(20, 10))
+        await pilot.pause()
+        step = chart.cursor
+        assert step is not None
+        assert abs(step - 20 * chart.steps_per_column) <= chart.steps_per_column
+        assert app.newest() == Chart.Pointed(chart, step)
+        assert f"step {step}" in screen(chart).splitlines()[0]
         await pilot.click(CurveChart, offset=(20, 10))
         await pilot.pause()
-        assert chart.cursor is not None
-        assert abs(chart.cursor - 20 * chart.steps_per_column) <= chart.steps_per_column
-        assert app.heard[-1] == CurveChart.CursorMoved(chart, chart.cursor)
-        assert f"step {chart.cursor}" in screen(chart).splitlines()[0]
-        await pilot.click(CurveChart, offset=(20, 12))
+        assert app.newest() == Chart.Chosen(chart, step)
+        count = len(app.heard)
+        await pilot.hover(CurveChart, offset=(80, 12))
         await pilot.pause()
         assert cursor_of(chart) is None
         await pilot.click(CurveChart, offset=(80, 12))
         await pilot.pause()
-        assert app.heard[-1] == CurveChart.CursorMoved(chart, None)
+        assert not any(isinstance(one, Chart.Chosen) for one in app.heard[count:])
 
 
-async def test_the_cursor_moves_by_steps_within_the_run() -> None:
-    """From the present back, and never past either end."""
-    chart = CurveChart()
-    async with ChartApp(chart).run_test(size=SIZE) as pilot:
+async def test_dragging_and_the_wheel_move_the_window() -> None:
+    """The wheel zooms about the newest bars, a drag shows earlier ones and chooses nothing."""
+    chart = PriceChart()
+    app = ChartApp(chart)
+    async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
-        chart.show(curves(50, 400))
-        chart.move_cursor(-1)
-        assert cursor_of(chart) == 48
-        chart.move_cursor(-1000)
-        assert cursor_of(chart) == 0
-        chart.move_cursor(1000)
-        assert cursor_of(chart) == 49
-        price = PriceChart()
-        await chart.remove()
-        await pilot.app.mount(price)
-        price.show(view(30))
-        price.move_cursor(-3)
-        assert cursor_of(price) == 26
+        chart.show(view(600))
+        await pilot._post_mouse_events(
+            [events.MouseScrollUp], PriceChart, offset=(40, 10), button=0
+        )
+        assert bars_of(chart) == 480
+        await pilot.mouse_down(PriceChart, offset=(20, 10))
+        await pilot.hover(PriceChart, offset=(20, 10))
+        app.screen._forward_event(move(app, 40))
+        await pilot.mouse_up(PriceChart, offset=(40, 10))
+        await pilot.pause()
+        assert chart.stop is not None
+        assert chart.stop < 600
+        assert not any(isinstance(one, Chart.Chosen) for one in app.heard)
+        chart.pan(20)
+        assert stop_of(chart) is None
+
+
+def move(app: App[None], x: int) -> events.MouseMove:
+    """The mouse at a column with its first button held."""
+    return events.MouseMove(
+        app.screen, x, 10, 20, 0, 1, False, False, False, screen_x=x, screen_y=10
+    )
+
+
+def stop_of(chart: PriceChart) -> int | None:
+    """Where the window ends, None for the newest."""
+    return chart.stop
 
 
 async def test_drawdown_and_ascii_can_be_switched() -> None:
@@ -153,7 +179,7 @@ async def test_zoom() -> None:
 
 
 async def test_a_click_on_a_candle() -> None:
-    """The price chart's cursor is a step too."""
+    """The price chart answers with a step too."""
     chart = PriceChart()
     app = ChartApp(chart)
     async with app.run_test(size=SIZE) as pilot:
@@ -161,8 +187,23 @@ async def test_a_click_on_a_candle() -> None:
         chart.show(view(60))
         await pilot.click(PriceChart, offset=(40, 10))
         await pilot.pause()
-        assert chart.cursor is not None
-        assert app.heard[-1] == PriceChart.CursorMoved(chart, chart.cursor)
+        chosen = app.newest()
+        assert isinstance(chosen, Chart.Chosen)
+        assert 0 <= chosen.step < 60
+
+
+async def test_a_view_that_does_not_ask_for_all_shows_bars_apart() -> None:
+    """A moving run's newest bars stand side by side; earlier ones are a pan away."""
+    chart = PriceChart()
+    async with ChartApp(chart).run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        chart.show(replace(view(600), whole=False))
+        assert "bars a column" not in screen(chart)
+        newest = screen(chart).splitlines()[-1]
+        chart.pan(-1)
+        assert screen(chart).splitlines()[-1] != newest
+        chart.show(replace(view(100), whole=False))
+        assert stop_of(chart) is None
 
 
 async def test_charts_follow_the_window() -> None:

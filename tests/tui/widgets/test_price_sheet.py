@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from engine.sim.panel import Panel
 from tests.tui.widgets.kit import HOUR, START, bars, fill, order, view
-from tui.widgets.price_sheet import PriceView, draw_price, window_of
+from tui.widgets.price_sheet import PriceView, draw_price
+from tui.widgets.window import window_of
 
 
 def text_of(
@@ -137,14 +138,30 @@ def test_fills_are_marked_by_shape() -> None:
 
 
 def test_marks_hide_no_candle() -> None:
-    """Every column that has a mark below or above still has its candle."""
-    fills = tuple(fill(step, side, 100.0) for step in range(40) for side in ("buy", "sell"))
-    lines = text_of(view(40, fills=fills), 100, 14).splitlines()[1:-3]
-    columns = [x for x in range(100) if any(line[x : x + 1] == "▲" for line in lines)]
-    assert len(columns) == 40
-    for x in columns:
-        assert any(line[x : x + 1] in tuple("╷╵│╻╹┃║╽╿") for line in lines)
-        assert any(line[x : x + 1] == "▼" for line in lines)
+    """A mark stands left of its candle; where there is no room, above or below it."""
+    for count, beside in ((40, 1), (95, 0)):
+        fills = tuple(fill(step, side, 100.0) for step in range(count) for side in ("buy", "sell"))
+        lines = text_of(view(count, fills=fills), 100, 14).splitlines()[1:-3]
+        columns = [x for x in range(100) if any(line[x : x + 1] == "▲" for line in lines)]
+        assert len(columns) > 38
+        for x in columns:
+            assert any(line[x + beside : x + beside + 1] in tuple("╷╵│╻╹┃║╽╿") for line in lines)
+            assert any(line[x : x + 1] == "▼" for line in lines)
+
+
+def test_a_mark_stands_at_the_price_of_its_fill() -> None:
+    """The line of the mark is that of its price on the axis."""
+    what = view(30, fills=(fill(12, "buy", 102.0),))
+    picture = draw_price(what, 100, 30)
+    assert picture is not None
+    lines = picture.grid.text().splitlines()
+    row = next(y for y, line in enumerate(lines) if y and "▲" in line)
+    there = replace(what, fills=(), avg_cost=102.0)
+    level = draw_price(there, 100, 30)
+    assert level is not None
+    named = next(y for y, line in enumerate(level.grid.text().splitlines()) if "avg cost" in line)
+    assert abs(row - named) <= 1
+    assert "▲ buy 10 @ 102.00" in text_of(what, 100, 30, cursor=12).splitlines()[0]
 
 
 def test_resting_orders_and_cost_are_lines_with_words() -> None:

@@ -1,0 +1,267 @@
+"""The run screen's panels: which are in sight at which size, and what each of them shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widget import Widget
+
+from tui import keys
+from tui.safe import safe_line
+from tui.screens.panel_tabs import CHARTS, PANELS, POSITIONS, PanelTabs
+from tui.viewmodel import run_panels
+from tui.widgets.curve import CurveChart
+from tui.widgets.facts import FactsPanel
+from tui.widgets.price import PriceChart, PriceView
+from tui.widgets.table import DeckTable
+
+if TYPE_CHECKING:
+    from engine.sim.panel import Panel
+    from tui.gateway import RunDetail
+
+EMPTY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "price": "Reading the bars …",
+        "equity": "No step is settled yet",
+        "positions": "Nothing held: all in cash",
+        "orders": "No orders yet",
+        "decisions": "No decisions but to hold yet",
+    }
+)
+
+
+class PanelArea(Vertical):
+    """Price, equity, positions, orders, decisions and figures of one moment of a run.
+
+    Everything is shown at 160x50; charts, positions and a list at a middling size; below that one
+    panel at a time, chosen by number, tab or mouse.
+    """
+
+    class Sorted(Message):
+        """The lists are to be sorted otherwise: list name -> column and whether falling."""
+
+        def __init__(self, sorts: Mapping[str, tuple[str, bool]]) -> None:
+            super().__init__()
+            self.sorts = sorts
+
+    def __init__(self, shown: keys.Keys) -> None:
+        super().__init__(id="panel-area")
+        self._shown = shown
+        self.chosen = 1
+        self._list = 4
+        self._symbol = 0
+        self._sorts: dict[str, tuple[str, bool]] = {}
+        self._detail: RunDetail | None = None
+        self._panel: Panel | None = None
+        self._zone: tzinfo = UTC
+        self._whole = True
+
+    def compose(self) -> ComposeResult:
+        yield PanelTabs(self._shown)
+        with Horizontal(id="panels"):
+            with Vertical(id="charts"):
+                with _panel("price"):
+                    yield PriceChart(empty=EMPTY["price"], id="price")
+                with _panel("equity"):
+                    yield CurveChart(empty=EMPTY["equity"], id="equity")
+            with Vertical(id="lists"):
+                for name, columns in (
+                    ("positions", run_panels.POSITION_COLUMNS),
+                    ("orders", run_panels.ORDER_COLUMNS),
+                    ("decisions", run_panels.DECISION_COLUMNS),
+                ):
+                    with _panel(name):
+                        yield DeckTable(columns, empty=EMPTY[name], id=name)
+                with _panel("figures"):
+                    yield FactsPanel(empty="", id="figures")
+
+    def on_mount(self) -> None:
+        self.choose(1)
+
+    # -- which are in sight ---------------------------------------------------------------------
+
+    @property
+    def _size_class(self) -> str:
+        screen = self.screen
+        if screen.has_class("-wide") and screen.has_class("-tall"):
+            return "all"
+        if not screen.has_class("-narrow") and not screen.has_class("-low"):
+            return "split"
+        return "one"
+
+    def choose(self, number: int) -> None:
+        """Bring a panel to the front and give it the arrows."""
+        self.chosen = number
+        if number > POSITIONS:
+            self._list = number
+        self.lay_out()
+        inner = self.query_one(f"#{PANELS[number - 1]}", Widget)
+        self.screen.set_focus(inner if inner.can_focus else None)
+
+    def choose_next(self, by: int) -> None:
+        """The panel after the chosen one, or before it."""
+        self.choose((self.chosen - 1 + by) % len(PANELS) + 1)
+
+    def lay_out(self) -> None:
+        """Show the panels there is room for: all, charts with positions and a list, or one."""
+        mode = self._size_class
+        for number, name in enumerate(PANELS, 1):
+            chart = number <= CHARTS
+            panel = self.query_one(f"#panel-{name}", Vertical)
+            panel.display = (
+                mode == "all"
+                or (mode == "split" and (chart or number in (POSITIONS, self._list)))
+                or (mode == "one" and number == self.chosen)
+            )
+            panel.border_title = f"{number} {self._title(name)}"
+            panel.set_class(number == self.chosen, "-chosen")
+        self.query_one("#charts").display = mode != "one" or self.chosen <= CHARTS
+        self.query_one("#lists").display = mode != "one" or self.chosen > CHARTS
+        tabs = self.query_one(PanelTabs)
+        tabs.display = mode != "all"
+        tabs.chosen = {self.chosen} if mode == "one" else {1, 2, POSITIONS, self._list}
+        tabs.refresh()
+
+    def _title(self, name: str) -> str:
+        detail = self._detail
+        if name == "price" and self.symbol is not None:
+            count = len(self.symbols)
+            of = f"  {self._symbol + 1} of {count}" if count > 1 else ""
+            return f"Price  {safe_line(self.symbol)}{of}"
+        if name == "orders" and detail is not None:
+            return f"Orders  {len(detail.orders)}"
+        if name == "decisions" and detail is not None:
+            return f"Decisions  {len(detail.decisions)}"
+        return name.capitalize()
+
+    def on_panel_tabs_chosen(self, event: PanelTabs.Chosen) -> None:
+        """A tab was clicked."""
+        event.stop()
+        self.choose(event.number)
+
+    @on(events.DescendantFocus)
+    def _follow_focus(self, event: events.DescendantFocus) -> None:
+        name = event.widget.id
+        if name in PANELS:
+            self.chosen = PANELS.index(name) + 1
+            if self.chosen > POSITIONS:
+                self._list = self.chosen
+            self.lay_out()
+
+    # -- what they show -------------------------------------------------------------------------
+
+    def show(
+        self,
+        detail: RunDetail,
+        rows: run_panels.PanelRows | None,
+        zone: tzinfo,
+        *,
+        whole: bool,
+    ) -> None:
+        """Show a moment of the run; ``rows`` None keeps the lists as they are.
+
+        ``whole`` shows every bar of it where nobody has zoomed, else the newest.
+        """
+        self._detail, self._zone, self._whole = detail, zone, whole
+        if rows is not None:
+            self.query_one("#equity", CurveChart).show(rows.curves)
+            self.query_one("#positions", DeckTable).set_rows(rows.positions)
+            self.query_one("#orders", DeckTable).set_rows(rows.orders)
+            self.query_one("#decisions", DeckTable).set_rows(rows.decisions)
+            self.query_one("#figures", FactsPanel).show(rows.figures)
+        self._show_price()
+        for number, name in enumerate(PANELS, 1):
+            panel = self.query_one(f"#panel-{name}", Vertical)
+            panel.border_title = f"{number} {self._title(name)}"
+
+    def show_bars(self, panel: Panel) -> None:
+        """The bars of the run are there."""
+        self._panel = panel
+        self._show_price()
+        self.lay_out()
+
+    def show_no_bars(self, why: str) -> None:
+        """The bars cannot be had."""
+        self.price.set_empty(safe_line(f"No bars: {why}"))
+        self.price.show(None)
+
+    @property
+    def price(self) -> PriceChart:
+        """The price chart."""
+        return self.query_one("#price", PriceChart)
+
+    @property
+    def equity(self) -> CurveChart:
+        """The equity chart."""
+        return self.query_one("#equity", CurveChart)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The run's symbols, as far as they are known."""
+        if self._panel is not None:
+            return self._panel.symbols
+        return self._detail.record.symbols if self._detail is not None else ()
+
+    @property
+    def symbol(self) -> str | None:
+        """The symbol shown."""
+        symbols = self.symbols
+        return symbols[min(self._symbol, len(symbols) - 1)] if symbols else None
+
+    def move_symbol(self, by: int) -> None:
+        """Show the next symbol, or the one before."""
+        count = len(self.symbols)
+        if count:
+            self._symbol = (self._symbol + by) % count
+            self._show_price()
+            self.lay_out()
+
+    def _show_price(self) -> None:
+        detail, panel, symbol = self._detail, self._panel, self.symbol
+        if detail is None or panel is None or symbol is None:
+            return
+        held = run_panels.holding(detail.positions, symbol)
+        self.price.show(
+            PriceView.of(
+                panel,
+                symbol,
+                detail.record.step_index,
+                detail.fills,
+                detail.orders,
+                self._zone,
+                held.avg_cost if held is not None else None,
+                whole=self._whole,
+            )
+        )
+
+    # -- lists ----------------------------------------------------------------------------------
+
+    def sort_focused(self) -> None:
+        """Sort the list that has the arrows by its next column."""
+        table = self.screen.focused
+        if isinstance(table, DeckTable):
+            order = [name for name in table.shown_columns if name != "price"]
+            last = table.sort[0] if table.sort is not None else order[-1]
+            at = order.index(last) if last in order else -1
+            self._sort(table, order[(at + 1) % len(order)])
+
+    def on_deck_table_sort_requested(self, event: DeckTable.SortRequested) -> None:
+        event.stop()
+        self._sort(event.table, event.column)
+
+    def _sort(self, table: DeckTable, column: str) -> None:
+        falling = table.sort == (column, False)
+        table.set_sort(column, falling)
+        self._sorts[str(table.id)] = (column, falling)
+        self.post_message(self.Sorted(MappingProxyType(dict(self._sorts))))
+
+
+def _panel(name: str) -> Vertical:
+    return Vertical(id=f"panel-{name}", classes="panel")

@@ -1,0 +1,132 @@
+"""What the parts of the run screen share: the run as the ledger holds it, and as it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, tzinfo
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tui import keys
+from tui.screens.base import DeckScreen
+from tui.screens.panel_area import PanelArea
+from tui.viewmodel import run_panels, run_state
+from tui.widgets.table import DeckTable
+
+if TYPE_CHECKING:
+    from engine.model import RunRecord
+    from engine.sim.panel import Panel
+    from engine.store.records import RunHead
+    from tui.gateway import RunDetail
+
+
+class RunBase(DeckScreen):
+    """A run of the ledger.
+
+    ``now`` is the run as the last look at the ledger saw it, ``shown`` what the screen shows of it:
+    the same, or what it was at the moment ``at`` (settled grid points; None is now).
+    """
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.now: RunDetail | None = None
+        self.shown: RunDetail | None = None
+        self.at: int | None = None
+        self.panel: Panel | None = None
+        self.in_utc = False
+        self._when_still: Callable[[], None] | None = None
+
+    @property
+    def record(self) -> RunRecord | None:
+        """The run's row as last seen, None before the first look at it."""
+        return self.now.record if self.now is not None else None
+
+    @property
+    def head(self) -> RunRecord | RunHead | None:
+        """Its row, or until the first look at it what the list knows of it."""
+        if self.now is not None:
+            return self.now.record
+        tick = self.deck.tick
+        rows = tick.snapshot.rows if tick is not None else ()
+        return next((row.record for row in rows if row.record.run_id == self.run_id), None)
+
+    @property
+    def area(self) -> PanelArea:
+        """The panels."""
+        return self.query_one(PanelArea)
+
+    @property
+    def symbol(self) -> str | None:
+        """The symbol shown."""
+        return self.area.symbol
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone that times are shown in."""
+        record = self.record
+        return UTC if self.in_utc or record is None else run_panels.zone_of(record)
+
+    # -- what works -----------------------------------------------------------------------------
+
+    def situation(self) -> run_state.Situation | None:
+        """The run and the moment shown, as far as keys depend on them; None before it was seen."""
+        head, now, symbol = self.head, self.now, self.symbol
+        if head is None:
+            return None
+        held = run_panels.holding(now.positions, symbol) if now and symbol is not None else None
+        rules = now.record.config.get("rules") or {} if now is not None else {}
+        return run_state.Situation(
+            head.status,
+            head.step_index,
+            head.total_steps,
+            self.at,
+            by_hand=by_hand(head),
+            was_hand=head.driver == "manual",
+            held=held.quantity if held is not None else 0.0,
+            shorts=bool(rules.get("allow_short")),
+            undoable=now is not None and run_state.undoable(now),
+            symbols=len(self.area.symbols),
+            in_list=isinstance(self.focused, DeckTable),
+        )
+
+    def allows(self, action: str) -> bool | None:
+        """Whether an action works on what is shown now."""
+        found = keys.BY_ID.get(f"run.{action}")
+        if found is None:
+            return True
+        if found.writes and self.deck.read_only:
+            return False
+        situation = self.situation()
+        if situation is None:
+            return True if action.startswith("panel_") or not found.writes else None
+        return run_state.allowed(action, situation)
+
+    # -- asking the service ---------------------------------------------------------------------
+
+    def ask(self, title: str, action: str, call: Callable[[], RunRecord]) -> None:
+        """Ask the service; ``title`` finishes "could not …"."""
+        self.deck.ask(title, f"run.{action}", call, self)
+
+    def moves(self, action: str) -> bool:
+        """Whether the run may be moved from here; a deck that watches says why it is not."""
+        if self.deck.read_only:
+            self.deck.say_watching(keys.BY_ID[f"run.{action}"].label)
+            return False
+        return True
+
+    def once_still(self, then: Callable[[], None]) -> None:
+        """Do ``then`` once the run stands: one that moves by itself is paused first."""
+        head = self.head
+        if head is None:
+            return
+        if head.status == "running" and not by_hand(head):
+            self._when_still = then
+            self.ask("pause the run", "play", partial(self.deck.gateway.pause, self.run_id))
+        else:
+            then()
+
+
+def by_hand(record: RunRecord | RunHead) -> bool:
+    """Whether a person decides the run's steps."""
+    return record.driver == "manual"
