@@ -304,9 +304,13 @@ def error_of(code: str) -> type[StepdeckError]:
 
     ``RunError`` for a code that a later version made.
     """
-    found: list[type[StepdeckError]] = [StepdeckError]
-    for kind in found:
+    # Each class with the nearest of its line that takes what the root takes.
+    found: list[tuple[type[StepdeckError], type[StepdeckError]]] = [(StepdeckError, StepdeckError)]
+    for kind, plain in found:
         if kind.code == code:
-            return next(kin for kin in kind.__mro__ if kin.__init__ is StepdeckError.__init__)
-        found += kind.__subclasses__()
+            return plain
+        found += [
+            (child, plain if "__init__" in vars(child) else child)
+            for child in kind.__subclasses__()
+        ]
     return RunError

@@ -68,6 +68,10 @@ FAILPOINTS: Final[Mapping[str, str]] = {
     "rewind.written": "a rewind is written, in the open transaction",
     "rewind.before": "a rewind is worked out and nothing of it is written",
     "rewind.after": "a rewind is committed and its session stands where it stood before",
+    # -- forks
+    "fork.before": "a fork is worked out and has no row",
+    "fork.written": "its row and all rows of its beginning are written, in the open transaction",
+    "fork.after": "it is committed and has no session",
     # -- owners
     "instance.before": "this process has no lock file yet",
     "instance.made": "its lock file is there under another name and is not locked",

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -653,7 +653,7 @@ class Gateway:
         """Make the moment after ``step`` decisions the run's present, and pause it there.
 
         What came after is kept as discarded. An interrupted run is left interrupted. May take a
-        while. Raises ``StepNotActive`` for a step that it has not come to, ``RunNotActive`` for a
+        while. Raises ``InvalidOption`` for a step that it has not come to, ``RunNotActive`` for a
         run that has ended, and what keeps it from being replayed, with the run as it was.
         """
         service, _ = self._driving()
@@ -662,6 +662,44 @@ class Gateway:
         if run_id not in service.sessions and not moves:
             return service.rewind(run_id, step)
         return self._operate(run_id, "rewind", {"step": step})
+
+    def fork(
+        self,
+        run_id: str,
+        step: int,
+        *,
+        strategy: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        rebase: bool = False,
+        name: str | None = None,
+        play: bool = False,
+        start: bool = True,
+        breakpoints: bool = True,
+    ) -> RunRecord:
+        """A new run of this process with the first ``step`` decisions of any run.
+
+        It is paused where that run was then; ``play`` lets it go on, without ``start`` it is left
+        ``interrupted``. Its own strategy is warmed and compared with what it decided; another
+        ``strategy``, or other ``params``, decides from ``step`` on. ``rebase`` accepts other bars.
+        May take a while. Raises ``InputError`` kinds, ``TooManyActiveRuns``, ``BarsChanged``,
+        ``StrategyChanged`` and ``StrategyDiverged``; there is no row then.
+        """
+        service, _ = self._driving()
+        session = service.fork(
+            run_id,
+            step,
+            strategy=strategy,
+            params=params,
+            rebase=rebase,
+            name=name,
+            breakpoints=breakpoints,
+        )
+        if not session.closed.is_set():
+            if not start:
+                service.interrupt(session, reason="prepared")
+            elif play:
+                return service.resume(session.run_id)
+        return service.record(session.run_id)
 
     def cancel(self, run_id: str) -> RunRecord:
         """Cancel a run wherever it lives; the answer is its true state."""

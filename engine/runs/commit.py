@@ -63,7 +63,7 @@ class Committer:
 
     def flush(self, session: Session, *, wait: bool) -> None:
         """Commit what waits; with ``wait`` until it is durable. Raises ``LeaseLost``."""
-        append = self._take_batch(session)
+        append = self.take_batch(session)
         if append is not None:
             session.in_flight.append(self._ledger.submit(lambda conn: writes.append(conn, append)))
         while session.in_flight and (
@@ -81,7 +81,7 @@ class Committer:
     ) -> None:
         """Commit what waits and change the status, in one transaction. Raises ``LeaseLost``."""
         failpoint("move.before")
-        append = self._take_batch(session)
+        append = self.take_batch(session)
         at = wall_text(self._clock)
 
         def write(conn: writes.Connection) -> bool:
@@ -129,7 +129,8 @@ class Committer:
             )
         failpoint("batch.landed")
 
-    def _take_batch(self, session: Session) -> writes.Append | None:
+    def take_batch(self, session: Session) -> writes.Append | None:
+        """What waits, as one write; the session is rid of it. None where nothing waits."""
         if not session.unwritten:
             return None
         progress = session.progress

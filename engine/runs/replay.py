@@ -16,6 +16,7 @@ from engine.runs.session import Decider, Log, Progress, Session
 from engine.sim.intake import plain
 from engine.sim.observation import Observation
 from engine.sim.panel import Panel
+from engine.sim.state import StepResult
 from engine.store.reader import Reader
 
 OWN_FROM = "own_from"
@@ -64,9 +65,10 @@ def retrace(
     decide: Decider | None,
     source: str,
     cancelled: Callable[[], bool] = lambda: False,
-) -> None:
+) -> list[StepResult]:
     """Bring ``progress``, which has not begun, to where ``log`` ends; ``decide`` is warmed by it.
 
+    What was settled on the way is given back: nothing, for a run that had not begun.
     ``cancelled`` is asked between a strategy's steps; once it holds, ``RunNotActive``. Raises
     ``BarsChanged`` if the bars are not those of the log, ``StrategyDiverged`` at the first step
     that the strategy would decide otherwise, ``LedgerCorrupt`` if the replayed steps do not have
@@ -75,15 +77,17 @@ def retrace(
     simulation = progress.simulation
     refuse_other_bars(log.bars_hash, simulation.panel, source)
     if log.settled == 0:
-        return
+        return []
     state, result = simulation.start(progress.state)
     progress.take(state, result)
+    taken = [result]
     answer = _logged(decide, log, cancelled)
     stops = [log.decided] if log.anchor is None else [log.anchor[0], log.decided]
     for stop in stops:
         if progress.state.decided < stop and not progress.state.done:
             advanced = simulation.advance(progress.state, answer, stop)
             progress.take(advanced.state, advanced.result)
+            taken.append(advanced.result)
             if advanced.fault is not None:
                 raise advanced.fault
         if log.anchor is not None and stop == log.anchor[0] and progress.digest != log.anchor[1]:
@@ -94,6 +98,7 @@ def retrace(
                 remedy="the ledger's rows of this run were changed outside stepdeck; start a new "
                 "run",
             )
+    return taken
 
 
 def refuse_other_bars(bars_hash: str | None, panel: Panel, source: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.errors import LeaseLost, RunNotActive, StepNotActive, StepRewound
+from engine.errors import InvalidOption, LeaseLost, RunNotActive, StepRewound
 from engine.failpoints import failpoint
 from engine.model import RunRecord
 from engine.runs import warming
@@ -49,7 +49,7 @@ def rewind(service: RunService, run_id: str, step: int, *, epoch: int | None = N
         with service.ledger.reader() as reader:
             log = read_log(reader, service.record(run_id), step)
         again = Progress(progress.simulation)
-        decide = warming.warm(service, session, again, log, strategy=not session.taken_over)
+        decide, _ = warming.warm(service, session, again, log, strategy=not session.taken_over)
         rewinds = _listed(service, session.metadata, session.epoch + 1, step, decided)
         key, held = session.run_key, session.epoch
         wanted = _cut_of(service, run_id, key, again, held, rewinds, log)
@@ -152,7 +152,7 @@ def _move(
 
 def _check(run_id: str, step: int, decided: int) -> None:
     if not 0 <= step <= decided:
-        raise StepNotActive(
+        raise InvalidOption(
             f"run {run_id} has made {decided} decisions: it cannot keep {step}",
             field="step",
             remedy=f"give 0 to {decided}",

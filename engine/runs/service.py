@@ -24,6 +24,7 @@ from engine.runs import adoption, deadlines, deciding, replay, rewind, rows, sto
 from engine.runs.breakpoints import encode, of_texts
 from engine.runs.clock import Clock, SystemClock, wall_text
 from engine.runs.commit import Committer
+from engine.runs.fork import Wish, fork
 from engine.runs.instance import Instance
 from engine.runs.lifecycle import (
     ACTIVE,
@@ -272,11 +273,35 @@ class RunService:
 
         What came after is kept as discarded rows. A strategy is warmed afresh. An interrupted run
         is adopted, cut and left interrupted. Going back to where a run stands pauses it. Raises
-        ``StepNotActive`` for a step it has not come to, ``RunNotActive`` for a run that has ended
+        ``InvalidOption`` for a step it has not come to, ``RunNotActive`` for a run that has ended
         or moves elsewhere, ``StepRewound`` for a step that was seen under ``epoch`` and is gone;
         what ``replay.retrace`` raises and ``StrategyChanged``, with the run as it was.
         """
         return rewind.rewind(self, run_id, step, epoch=epoch)
+
+    def fork(
+        self,
+        run_id: str,
+        step: int,
+        *,
+        strategy: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        rebase: bool = False,
+        name: str | None = None,
+        breakpoints: bool = True,
+    ) -> Session:
+        """A new run with the first ``step`` decisions of any run, paused where that one was then.
+
+        Its own strategy is warmed and compared; another ``strategy``, or other ``params``, is shown
+        the beginning and decides from ``step`` on. ``rebase`` accepts other bars on the same grid
+        and compares nothing before ``step``. ``breakpoints`` are taken along. Raises
+        ``InvalidOption`` for a step the run has not come to, ``BarsChanged``, ``StrategyChanged``,
+        ``StrategyDiverged``, and what ``create`` raises; there is no row then.
+        """
+        wish = Wish(
+            strategy=strategy, params=params, rebase=rebase, name=name, breakpoints=breakpoints
+        )
+        return fork(self, run_id, step, wish)
 
     def take_over(self, run_id: str) -> RunRecord:
         """Let a person decide; a running run is paused. Of a run by hand nothing changes."""

@@ -6,7 +6,8 @@ what was seen are one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import RunNotActive
@@ -100,6 +101,13 @@ def _kept(session: Session) -> dict[str, Any]:
         metadata.pop("run_to", None)
     note_execution(session)
     return {"metadata": metadata}
+
+
+def copy_points(source: Mapping[str, Any], target: dict[str, Any]) -> None:
+    """Take the breakpoints of one run's metadata into another's, as if none had been hit."""
+    points = breakpoints.decode(source.get("breakpoints"))
+    if points:
+        target["breakpoints"] = breakpoints.encode(replace(point, hits=0) for point in points)
 
 
 def note_execution(session: Session) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.errors import StrategyChanged
 from engine.model import RunRecord
@@ -14,20 +14,28 @@ from engine.runs.output import RunOutput, captured
 from engine.runs.replay import retrace
 from engine.runs.requests import Prepared, prepare
 from engine.runs.session import Decider, Log, Progress, Session
+from engine.sim.state import StepResult
 from engine.strategies import registry
 
 if TYPE_CHECKING:
     from engine.runs.service import RunService
 
 
+class Warmed(NamedTuple):
+    """What decides next, and what was settled until then."""
+
+    decide: Decider | None
+    taken: list[StepResult]
+
+
 def warm(
     service: RunService, session: Session, progress: Progress, log: Log, *, strategy: bool
-) -> Decider | None:
+) -> Warmed:
     """Bring ``progress`` to where ``log`` ends, and with it what decides next, made afresh.
 
-    None where a person does, or without ``strategy``. A strategy's file is executed again, so that
-    nothing it kept is seen. Raises ``StrategyChanged``, and as ``retrace`` does; the session is as
-    it was then.
+    That is None where a person does, or without ``strategy``. A strategy's file is executed again,
+    so that nothing it kept is seen. Raises ``StrategyChanged``, and as ``retrace`` does; the
+    session is as it was then.
     """
     decide: Decider | None = None
     # What it prints on the way has been printed before.
@@ -35,8 +43,9 @@ def warm(
         if strategy:
             session.prepared = _fresh(session.prepared)
             decide = service.decider(session)
-        retrace(progress, log, decide, session.request.source, session.closed.is_set)
-    return decide
+        cancelled = session.closed.is_set
+        taken = retrace(progress, log, decide, session.request.source, cancelled)
+    return Warmed(decide, taken)
 
 
 def _fresh(prepared: Prepared) -> Prepared:

@@ -52,7 +52,9 @@ def hand_back(service: RunService, run_id: str) -> RunRecord:
         service.flush(session, wait=True)
         with service.ledger.reader() as reader:
             log = read_log(reader, service.record(run_id))
-        decide = warming.warm(service, session, Progress(progress.simulation), log, strategy=True)
+        decide, _ = warming.warm(
+            service, session, Progress(progress.simulation), log, strategy=True
+        )
         metadata: dict[str, Any] = dict(session.metadata)
         del metadata[TAKEN_OVER]
         service.update(session, {"metadata": metadata})

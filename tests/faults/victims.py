@@ -99,6 +99,9 @@ def tour(path: Path, line: Line) -> None:
     for kind in ("step", "resume"):
         record = commands.ask(service, paused.run_id, kind)
         line.send(("settled", paused.run_id, record.step_index))
+    forked = service.fork(paused.run_id, 1, name="momentum")
+    line.send(("run", forked.run_id, "momentum"))
+    service.resume(forked.run_id)
     for session in sessions:
         if session.request.name in BY_HAND:
             for _ in range(3):

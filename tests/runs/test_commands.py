@@ -15,7 +15,6 @@ from engine.errors import (
     LeaseLost,
     RunNotActive,
     StepAlreadyFinalized,
-    StepNotActive,
     StepRewound,
 )
 from engine.model import Decision, Order
@@ -109,7 +108,7 @@ def test_rewind_take_over_and_hand_back_travel_to_the_owner(deck: Deck, other: D
         commands.ask(other.service, run_id, "decide", {"step": 20, "decision": {}, "epoch": 1})
     with pytest.raises(StepRewound):
         commands.ask(other.service, run_id, "rewind", {"step": 20, "epoch": 1})
-    with pytest.raises(StepNotActive, match="give 0 to 20"):
+    with pytest.raises(InvalidOption, match="give 0 to 20"):
         commands.ask(other.service, run_id, "rewind", {"step": 21})
     assert commands.ask(other.service, run_id, "take_over").metadata["taken_over"] is True
     data = {"step": 20, "decision": {}, "epoch": 2}
