@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
@@ -15,12 +15,14 @@ from textual import events
 from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.widgets import Input
 
 from engine.errors import InvalidOption
 from tui import keys
 from tui.keys import Action, Keys, Place
-from tui.messages import Acted, Broke, Failed, Polled, PollTrouble, Tick
+from tui.messages import Acted, Broke, Failed, Polled, PollTrouble, Said, Tick
 from tui.poller import Poller
+from tui.safe import safe_line
 from tui.screens.base import DeckScreen
 from tui.viewmodel import runs
 from tui.work import Work
@@ -105,10 +107,25 @@ class StepdeckApp(App[None]):
             self.key_is_fields = keys.belongs_to(self.focused, event)
             if self.read_only and not self.key_is_fields:
                 self._say_why_not(event)
-            await super().on_event(event)
+            if not (self.key_is_fields and await self._leaves_field(event.key)):
+                await super().on_event(event)
             self.key_is_fields = False
         else:
             await super().on_event(event)
+
+    async def _leaves_field(self, key: str) -> bool:
+        """Let a key that leaves a field do so now, so that the key behind it finds the list."""
+        screen, field = self.screen, self.focused
+        if not isinstance(screen, DeckScreen) or not isinstance(field, Input):
+            return False
+        if not screen.leaves_field(field, key):
+            return False
+        # What was typed before is still on its way into the field.
+        arrived = asyncio.Event()
+        field.call_later(arrived.set)
+        await arrived.wait()
+        screen.left_field(field, key)
+        return True
 
     def _say_why_not(self, event: events.Key) -> None:
         """A key that would write does nothing in a deck that watches; say so."""
@@ -247,17 +264,47 @@ class StepdeckApp(App[None]):
         for run_id in run_ids:
             self.ask(title, action, partial(call, run_id))
 
+    def export(self, run_ids: Sequence[str], named: str) -> None:
+        """Ask for format and place, then write the runs there and say so."""
+        from tui.screens.export import Export, ExportDialog
+
+        several = len(run_ids) > 1
+
+        def answered(chosen: Export | None) -> None:
+            if chosen is None:
+                return
+            from tui.export import export_run
+
+            def writing() -> Message:
+                for run_id in run_ids:
+                    place = chosen.place(run_id, several=several)
+                    export_run(self.gateway, run_id, chosen.form, place)
+                return Said(f"written: {chosen.target}")
+
+            self.work.ask(f"export {named}", writing, self)
+
+        self.push_screen(ExportDialog(run_ids, named), answered)
+
+    def on_said(self, message: Said) -> None:
+        self.say(message.text)
+
+    def say(self, text: str) -> None:
+        """A word in passing, in the corner."""
+        self.notify(safe_line(text, 200), markup=False)
+
     def show_error(self, title: str, error: StepdeckError) -> None:
         """The error panel: cause, remedy, log."""
         from tui.screens.dialogs import ErrorDialog
 
         self.push_screen(ErrorDialog(title, error, str(self.settings.log_path)))
 
-    def open_run(self, run_id: str) -> None:
-        """Open the run's screen."""
+    def open_run(self, run_id: str, at: int | None = None) -> None:
+        """Open the run's screen, looking back at ``at`` settled steps if given."""
         from tui.screens.run import RunScreen
 
-        self.push_screen(RunScreen(run_id))
+        screen = RunScreen(run_id)
+        screen.at = at
+        self.push_screen(screen)
 
     async def act(self, action: Action) -> None:
         """Do an action of the registry, wherever it was chosen: key bar, palette."""

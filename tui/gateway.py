@@ -556,6 +556,12 @@ class Gateway:
         """Keep this process out of transactions while it is stopped (Ctrl-Z)."""
         return nullcontext() if self._ledger is None else self._ledger.still()
 
+    def again(self, run_id: str) -> RunRecord:
+        """A new run with the settings of another; raises as ``create`` does."""
+        from engine.runs.config import decode_request
+
+        return self.create(decode_request(self.record(run_id).config))
+
     def seize(self, run_id: str) -> RunRecord:
         """Take a live run from the process that has it and leave it ``interrupted``."""
         from engine.runs.adoption import seize

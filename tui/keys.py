@@ -29,8 +29,11 @@ class Place(StrEnum):
     RUNS = "Runs"
     RUN = "Run"
     FORM = "New run"
+    COMPARE = "Compare"
     TICKET = "Order ticket"
     GO_TO = "Go to a step or date"
+    ASK = "A question with an answer to type"
+    EXPORT = "Export"
     CONFIRM = "Questions"
     QUIT = "Quitting with live runs"
     NOTICE = "Help and errors"
@@ -79,12 +82,17 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("pause", "p", "Pause", "Pause the marked runs, or let paused ones go on", 3, "w"),
         ("cancel", "x", "Cancel", "Cancel the marked runs; asks first", 4, "w"),
         ("take_up", "R", "Take up", "Take up interrupted runs where they stopped", 5, "w"),
-        ("filter", "slash", "Filter", "Filter the list", 6, "r"),
-        ("sort", "s", "Sort", "Sort by the next column", 7, "r"),
-        ("sort_reverse", "", "Reverse", "Turn the sort around", 0, "r"),
+        ("compare", "c", "Compare", "Marked runs side by side; or a fork and its parent", 6, "r"),
+        ("filter", "slash", "Filter", "Filter the list", 7, "r"),
         ("mark", "space", "Mark", "Mark the run; actions take all marked ones", 8, "r"),
+        ("again", "r", "Again", "Run the marked runs again with their settings", 9, "w"),
+        ("sort", "s", "Sort", "Sort by the next column", 11, "r"),
+        ("export", "e", "Export", "Write the marked runs to files", 12, "r"),
+        ("delete", "d", "Delete", "Delete the marked runs; asks first", 13, "w"),
+        ("tree", "t", "Tree", "Forks beneath the runs that they come from", 14, "r"),
+        ("sort_reverse", "v", "Reverse", "Turn the sort around", 0, "r"),
         ("mark_all", "a", "Mark all", "Mark every run shown, or none", 0, "r"),
-        ("copy", "y", "Copy id", "Copy the run's id", 0, "r"),
+        ("copy", "y", "Copy id", "Copy the ids of the marked runs", 0, "r"),
     ),
     *_rows(
         Place.RUN,
@@ -138,6 +146,17 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("reset", "f8", "Defaults", "Set every field back to its default", 3, "r"),
     ),
     *_rows(
+        Place.COMPARE,
+        ("next_run", "right n", "Next run", "Choose the next run", 1, "r"),
+        ("previous_run", "left N", "Previous", "Choose the run before", 0, "r"),
+        ("difference", "d", "Difference", "Curves overlaid, or each less the first run's", 2, "r"),
+        ("open", "enter", "Open", "Open the chosen run where it first differs", 3, "r"),
+        ("both", "b", "Both", "Open both runs where they first differ", 4, "r"),
+        ("first", "f", "First", "Hold all others against the chosen run", 5, "r"),
+        ("drop", "x", "Leave out", "Take the chosen run out of the comparison", 6, "r"),
+        ("copy", "y", "Copy", "Copy the figures, as text", 7, "r"),
+    ),
+    *_rows(
         Place.TICKET,
         ("place", "enter f10", "Place", "Decide this step with the orders", 1, "w"),
         ("add", "f6", "Another", "Keep this order, and fill in another for the same step", 2, "w"),
@@ -148,6 +167,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
         Place.GO_TO,
         ("go", "enter", "Go", "Go there", 1, "r"),
         ("close", "escape", "Back", "Stay where one is", 2, "r"),
+    ),
+    *_rows(
+        Place.ASK,
+        ("accept", "enter", "Go on", "Take the answer", 1, "r"),
+        ("close", "escape", "Back", "Leave everything as it is", 2, "r"),
+    ),
+    *_rows(
+        Place.EXPORT,
+        ("write", "enter f5", "Write", "Write the files", 1, "r"),
+        ("close", "escape", "Back", "Write nothing", 2, "r"),
     ),
     *_rows(
         Place.CONFIRM,
@@ -209,7 +238,7 @@ FIELD_KEYS: Final = (
     "enter", "space", "up", "down", "left", "right", "home", "end", "pageup", "pagedown",
     "backspace", "delete",
 )  # fmt: skip
-_FIELDS: Final = frozenset({Place.TICKET, Place.GO_TO})
+_FIELDS: Final = frozenset({Place.TICKET, Place.GO_TO, Place.ASK, Place.EXPORT})
 _DIALOGS: Final = _FIELDS | {Place.CONFIRM, Place.QUIT, Place.NOTICE}
 # Where both could mean something the first does, and leaves the key to the list where it does not
 # work: ``end`` is back to now while the past is shown.

@@ -85,6 +85,14 @@ class Acted(Message):
         self.records = records
 
 
+class Said(Message):
+    """Something asked for is done, and this is what to say of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
 class BarsLoaded(Message):
     """The bars of a run, for its price chart."""
 

@@ -8,7 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
 from tui import keys
 from tui.keys import Action, Place
@@ -92,6 +92,13 @@ class DeckScreen(Screen[None]):
 
     def second_passed(self) -> None:
         """A second has passed: ages have grown."""
+
+    def leaves_field(self, field: Input, key: str) -> bool:  # noqa: ARG002
+        """Whether a key ends typing in a field of this screen."""
+        return False
+
+    def left_field(self, field: Input, key: str) -> None:
+        """Typing in the field has ended with the key: what was typed is in it."""
 
     def on_resize(self, event: events.Resize) -> None:
         lacks = too_small(event.size.width, event.size.height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -332,11 +332,13 @@ class NewRunScreen(DeckScreen):
         self.deck.work.forget("form-check")
         self.dismiss()
 
-    def on_key(self, event: events.Key) -> None:
-        # Arrows move between fields, as in any form of a terminal; a list of choices keeps its own.
-        if event.key in ("up", "down") and isinstance(self.focused, Input):
-            event.stop()
-            if event.key == "up":
-                self.focus_previous()
-            else:
-                self.focus_next()
+    def leaves_field(self, field: Input, key: str) -> bool:  # noqa: ARG002
+        """Arrows move between fields, as in any form of a terminal."""
+        return key in ("up", "down")
+
+    def left_field(self, field: Input, key: str) -> None:  # noqa: ARG002
+        """On to the field above or below."""
+        if key == "up":
+            self.focus_previous()
+        else:
+            self.focus_next()

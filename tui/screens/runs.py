@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -20,6 +20,7 @@ from tui.messages import Tick
 from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckScreen, style_of
 from tui.screens.dialogs import ConfirmDialog
+from tui.screens.run_acts import delete_each, some_lines
 from tui.viewmodel import filters, preview, runs, runs_table
 from tui.viewmodel.run_list import RunList
 from tui.viewmodel.runs import Sorting
@@ -48,6 +49,7 @@ class RunsScreen(DeckScreen):
         super().__init__()
         self._list = RunList()
         self._tick: Tick | None = None
+        self._filter_text = ""
         self._header: list[tuple[str, str] | str] = []
         self._rows = runs_table.RowMaker(self._list, "")
 
@@ -55,8 +57,8 @@ class RunsScreen(DeckScreen):
         shown = self.deck.keys
         yield Static("", id="header", markup=False)
         with Horizontal(classes="buttons", id="runs-buttons"):
-            for action in ("runs.new", "runs.open", "runs.pause", "runs.cancel", "runs.take_up"):
-                yield ActionButton(action, shown)
+            for action in ("new", "open", "pause", "cancel", "take_up", "compare"):
+                yield ActionButton(f"runs.{action}", shown)
             yield Line(
                 placeholder=f"{shown.shown(keys.BY_ID['runs.filter'])} filter",
                 compact=True,
@@ -224,6 +226,22 @@ class RunsScreen(DeckScreen):
             names = (self.table.cursor_key,) if self.table.cursor_key is not None else ()
         return (row.record for name in names if (row := self._list.get(name)) is not None)
 
+    def _one(self) -> Iterator[RunHead]:
+        """The highlighted run."""
+        row = self._list.get(self.table.cursor_key or "")
+        return iter(() if row is None else (row.record,))
+
+    def _compared(self) -> list[str]:
+        """The marked runs if they are several, else the highlighted one and its parent."""
+        if self.table.mark_count > 1:
+            return list(self.table.marked)
+        return [
+            run_id
+            for run in self._one()
+            for run_id in (run.parent_run_id, run.run_id)
+            if run_id is not None and self._list.get(run_id) is not None
+        ]
+
     def _chosen_in(self, statuses: frozenset[str]) -> list[str]:
         return [run.run_id for run in self._chosen() if run.status in statuses]
 
@@ -245,6 +263,10 @@ class RunsScreen(DeckScreen):
             "mark": lambda: self.table.cursor_key is not None,
             "mark_all": lambda: bool(self.table.row_keys),
             "copy": lambda: self.table.cursor_key is not None,
+            "again": lambda: self.table.cursor_key is not None,
+            "export": lambda: self.table.cursor_key is not None,
+            "compare": lambda: len(self._compared()) > 1,
+            "delete": lambda: self._any_in(runs.CAN_DELETE),
         }.get(action)
         return True if works is None or works() else None
 
@@ -277,8 +299,6 @@ class RunsScreen(DeckScreen):
             return
         count = len(chosen)
         question = f"Cancel {count} runs?" if count > 1 else "Cancel this run?"
-        lines = [runs.one_line(run) for run in chosen[:8]]
-        lines += [f"and {count - 8} more"] * (count > 8)
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -293,7 +313,11 @@ class RunsScreen(DeckScreen):
         self.deck.push_screen(
             ConfirmDialog(
                 question,
-                [*lines, "", "What was decided and filled so far stays in the ledger."],
+                [
+                    *some_lines(chosen),
+                    "",
+                    "What was decided and filled so far stays in the ledger.",
+                ],
                 "Cancel the run" if count == 1 else "Cancel them",
             ),
             answered,
@@ -307,6 +331,57 @@ class RunsScreen(DeckScreen):
             self.deck.gateway.take_up,
             self._chosen_in(runs.CAN_TAKE_UP),
         )
+
+    def action_compare(self) -> None:
+        """Marked runs side by side, or a fork and its parent."""
+        from tui.screens.compare import CompareScreen
+
+        chosen = self._compared()
+        if len(chosen) > 1:
+            self.deck.push_screen(CompareScreen(chosen))
+
+    def action_again(self) -> None:
+        """Run the chosen runs again."""
+        chosen = [run.run_id for run in self._chosen()]
+        self.deck.ask_each("run it again", "runs.again", self.deck.gateway.again, chosen)
+
+    def action_export(self) -> None:
+        """Ask for format and place, then write the chosen runs there."""
+        chosen = list(self._chosen())
+        if chosen:
+            one = chosen[0].name or chosen[0].strategy
+            named = one if len(chosen) == 1 else f"{len(chosen)} runs"
+            self.deck.export([run.run_id for run in chosen], named)
+
+    def action_delete(self) -> None:
+        """Ask, then delete."""
+        chosen = [run for run in self._chosen() if run.status in runs.CAN_DELETE]
+        if not chosen:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                delete_each(self.deck, [run.run_id for run in chosen])
+                self.table.clear_marks()
+
+        count = len(chosen)
+        self.deck.push_screen(
+            ConfirmDialog(
+                f"Delete {count} runs?" if count > 1 else "Delete this run?",
+                [
+                    *some_lines(chosen),
+                    "",
+                    "What was decided, ordered and filled goes for good, and baselines with it.",
+                ],
+                "Delete it" if count == 1 else "Delete them",
+            ),
+            answered,
+        )
+
+    def action_tree(self) -> None:
+        """Forks beneath the runs that they come from, or all in one list."""
+        self._list.set_tree(not self._list.as_tree, self.deck.now())
+        self._arranged_anew()
 
     def action_mark(self) -> None:
         """Mark the highlighted run, or take its mark away."""
@@ -331,10 +406,11 @@ class RunsScreen(DeckScreen):
         self._sort(self._list.sorting.turned())
 
     def action_copy(self) -> None:
-        """Copy the id of the highlighted run."""
-        if self.table.cursor_key is not None:
-            self.deck.copy_to_clipboard(self.table.cursor_key)
-            self.deck.notify(f"copied {safe_line(self.table.cursor_key)}", markup=False)
+        """Copy the ids of the chosen runs, a line each."""
+        ids = [run.run_id for run in self._chosen()]
+        if ids:
+            self.deck.copy_to_clipboard("\n".join(map(safe_line, ids)))
+            self.deck.say(f"copied {ids[0]}" if len(ids) == 1 else f"copied {len(ids)} ids")
 
     # -- the filter -----------------------------------------------------------------------------
 
@@ -343,10 +419,18 @@ class RunsScreen(DeckScreen):
         self.set_focus(self.query_one("#filter", Input))
 
     @on(Input.Changed, "#filter")
-    def _filter_typed(self, event: Input.Changed) -> None:
+    def _filter_typed(self) -> None:
+        self._take_filter()
+
+    def _take_filter(self) -> None:
+        """Show what passes the filter as it stands in its field."""
+        text = self.query_one("#filter", Input).value
+        if text == self._filter_text:
+            return
+        self._filter_text = text
         wrong = self.query_one("#filter-wrong", Static)
         try:
-            chosen = filters.parse(event.value)
+            chosen = filters.parse(text)
         except InvalidOption as error:
             # What was understood last stays in force while a term is half typed.
             wrong.update(Content(safe_line(f"✗ {error}")))
@@ -356,14 +440,14 @@ class RunsScreen(DeckScreen):
         self._list.set_filter(chosen, self.deck.now())
         self._arranged_anew()
 
-    @on(Input.Submitted, "#filter")
-    def _filter_done(self) -> None:
-        self.set_focus(self.table)
+    def leaves_field(self, field: Input, key: str) -> bool:
+        """Enter and down go from the filter to the list."""
+        return field.id == "filter" and key in ("enter", "down")
 
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "down" and isinstance(self.focused, Input):
-            event.stop()
-            self.set_focus(self.table)
+    def left_field(self, field: Input, key: str) -> None:  # noqa: ARG002
+        """The list has the keys, as the filter leaves it."""
+        self._take_filter()
+        self.set_focus(self.table)
 
     def leave(self) -> None:
         """Esc undoes what narrows the view: the filter, then the marks."""

@@ -16,6 +16,7 @@ TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
 CAN_PAUSE: Final = frozenset({"running"})
 CAN_RESUME: Final = frozenset({"paused"})
 CAN_CANCEL: Final = ACTIVE | {"interrupted"}
+CAN_DELETE: Final = TERMINAL | {"interrupted"}
 CAN_TAKE_UP: Final = frozenset({"interrupted"})
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from tests.tui.screens.kit import deck, on_top, reach, screen_text, until
 from tui import memory
@@ -202,6 +202,17 @@ async def test_keys_pressed_at_once_all_reach_their_fields(empty: Gateway) -> No
             app.simulate_key(key)
         await until(pilot, lambda: row(app, "p.slow").value == "40")
         assert row(app, "p.fast").value == "5"
+
+
+async def test_arrows_between_fields_act_in_their_order(empty: Gateway) -> None:
+    """Digits and arrows faster than the screen draws; a field one comes to is typed over."""
+    async with deck(empty) as (app, pilot):
+        await open_form(app, pilot)
+        form(app).set_focus(row(app, "p.fast").query_one(Input))
+        for key in ("5", "down", "4", "0", "up", "1"):
+            app.simulate_key(key)
+        await until(pilot, lambda: row(app, "p.fast").value == "1")
+        assert row(app, "p.slow").value == "40"
 
 
 def test_a_memory_that_cannot_be_read_counts_as_empty(tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-from textual.widgets import Input
+from pathlib import Path
 
+import pytest
+from textual.widgets import Input, Select
+
+from engine.errors import RunNotFound
 from tests.tui.screens.kit import create, deck, on_top, reach, screen_text, until
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
+from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import ConfirmDialog, QuitDialog
+from tui.screens.export import ExportDialog
 from tui.screens.new_run import NewRunScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
@@ -310,3 +315,108 @@ async def test_copy_takes_the_id(gateway: Gateway) -> None:
         run_id = await go_to(app, "top five")
         await pilot.press("y")
         assert app.clipboard == run_id
+
+
+async def test_run_again_makes_a_run_of_the_same_settings(gateway: Gateway) -> None:
+    """r: a new run with the configuration of the old one, to the same end."""
+    async with deck(gateway) as (app, pilot):
+        old = gateway.record(await go_to(app, "trend apple"))
+        await pilot.press("r")
+        await until(pilot, lambda: names(app).count("trend apple") == 2)
+        new = reach(gateway, table_of(app).row_keys[0], "completed")
+        assert new.run_id != old.run_id
+        assert (new.config_hash, new.equity) == (old.config_hash, old.equity)
+    assert gateway.settle(20)
+
+
+async def test_delete_asks_and_takes_the_run_out(gateway: Gateway) -> None:
+    """d, esc keeps it; d, y deletes it from the ledger and from the screen."""
+    async with deck(gateway) as (app, pilot):
+        run_id = await go_to(app, "dip buyer")
+        await pilot.press("d")
+        assert "Delete this run?" in screen_text(app)
+        await pilot.press("escape")
+        assert gateway.record(run_id).status == "completed"
+        await pilot.press("d", "y")
+        await until(pilot, lambda: "dip buyer" not in names(app))
+        with pytest.raises(RunNotFound):
+            gateway.record(run_id)
+
+
+async def test_a_live_run_cannot_be_deleted(gateway: Gateway) -> None:
+    """d does not even ask."""
+    run_id = create(gateway, "manual", symbols="AAPL", name="mine")
+    reach(gateway, run_id, "running")
+    async with deck(gateway) as (app, pilot):
+        await go_to(app, "mine")
+        await pilot.press("d")
+        assert on_top(app, RunsScreen)
+
+
+async def test_export_writes_where_it_was_told(gateway: Gateway, tmp_path: Path) -> None:
+    """e, a format, a path: the files are there; a place that is taken is refused at once."""
+    target = tmp_path / "out"
+    async with deck(gateway) as (app, pilot):
+        await go_to(app, "trend apple")
+        await pilot.press("e")
+        assert isinstance(app.screen, ExportDialog)
+        line = app.screen.query_one("#export-path", Input)
+        line.value = str(tmp_path)
+        await until(pilot, lambda: "✗" in screen_text(app))
+        await pilot.press("enter")
+        assert isinstance(app.screen, ExportDialog)
+        line.value = str(target)
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: (target / "equity.csv").exists())
+        assert on_top(app, RunsScreen)
+
+
+async def test_several_runs_are_exported_under_their_ids(gateway: Gateway, tmp_path: Path) -> None:
+    """Marked runs go into one folder, by mouse."""
+    async with deck(gateway) as (app, pilot):
+        ids = {await go_to(app, name) for name in ("trend apple", "top five")}
+        for run_id in ids:
+            table_of(app).toggle_mark(run_id)
+        await pilot.press("e")
+        app.screen.query_one("#export-format", Select).value = "tape"
+        app.screen.query_one("#export-path", Input).value = str(tmp_path / "tapes")
+        await pilot.pause()
+        await pilot.click("#export-write")
+        await until(pilot, lambda: {p.stem for p in (tmp_path / "tapes").glob("*.jsonl")} == ids)
+
+
+async def test_compare_takes_the_marked_runs(gateway: Gateway) -> None:
+    """c with two marked; with one alone there is nothing to hold it against."""
+    async with deck(gateway) as (app, pilot):
+        await go_to(app, "top five")
+        await pilot.press("c")
+        assert on_top(app, RunsScreen)
+        await pilot.press("space", "space", "c")
+        assert on_top(app, CompareScreen)
+        await pilot.press("escape")
+        assert table_of(app).mark_count == 2
+
+
+async def test_copy_takes_the_ids_of_all_marked_runs(gateway: Gateway) -> None:
+    """One a line, in the order shown."""
+    async with deck(gateway) as (app, pilot):
+        await pilot.press("a", "y")
+        assert app.clipboard.splitlines() == list(table_of(app).row_keys)
+
+
+async def test_keys_after_the_filter_reach_the_list_at_once(gateway: Gateway) -> None:
+    """enter leaves the filter, and the key behind it is the list's, however fast it came."""
+    async with deck(gateway) as (app, pilot):
+        await pilot.press("slash", *"top")
+        for key in ("enter", "space"):
+            app.simulate_key(key)
+        await until(pilot, lambda: table_of(app).mark_count == 1)
+        assert app.query_one("#filter", Input).value == "top"
+
+
+async def test_how_many_pass_is_said_at_80_columns(gateway: Gateway) -> None:
+    """The count stands first, where nothing cuts it off."""
+    async with deck(gateway, (80, 24)) as (app, pilot):
+        app.query_one("#filter", Input).value = "dip"
+        await until(pilot, lambda: "1 of 7 shown" in screen_text(app).splitlines()[0])
