@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint soak bench screenshots
+.PHONY: help demo test check lint soak guards bench screenshots
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*##/  make \1:/p' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ lint: $(READY)  ## all of that but the tests
 
 soak: $(READY)  ## faults and properties at their full counts, into tests/faults/SOAK.md; ARGS name files
 	@$(BIN)/python -m tests.faults.soak $(ARGS)
+
+guards: $(READY)  ## delete the ledger's guards one by one; each must turn a test red
+	@$(BIN)/python -m tests.faults.delete_guards $(ARGS)
 
 bench: $(READY)  ## the figures, with the machine they were measured on
 	@for file in tests/bench/[!_]*.py; do name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m tests.bench.$$name || exit 1; done

@@ -18,16 +18,18 @@ from engine.errors import LedgerBusy
 from engine.failpoints import VARIABLE
 from engine.runs.instance import Instance
 from engine.runs.lifecycle import TERMINAL
+from engine.runs.liveness import Liveness
 from engine.runs.recovery import recover
 from engine.runs.service import RunService
 from engine.store.connection import connect, set_busy_timeout
 from engine.store.ledger import Ledger
+from engine.store.locks import held_instances
 from tests.faults import victims
 from tests.faults.judge import finish, replays, same, whole
 from tests.faults.nursery import PATIENCE_SECONDS, Nursery, Victim
 from tests.faults.scale import seeded, times
 from tests.faults.works import WORKS, request, result, undisturbed
-from tests.runs.conftest import Deck
+from tests.runs.conftest import Deck, JumpClock
 
 AN_OWNERS_RUNS: Final = 5
 INSIDE: Final = (
@@ -93,7 +95,23 @@ class Taker:
     """Another process's service, which does not wait long for a lock."""
 
     def __init__(self, path: Path) -> None:
-        self.service = RunService(Ledger.open(path, patience=0.05), Instance.take(path))
+        self.clock = JumpClock()
+        ledger = Ledger.open(path, patience=0.05)
+        self.service = RunService(ledger, Instance.take(path), clock=self.clock)
+        self.blind = Liveness(path, self.clock, stale_seconds=300.0, probe_locks=False)
+
+    def outlast(self) -> list[str]:
+        """Watch a silent owner's heartbeat until it counts as dead; the runs that were taken."""
+        service = self.service
+        for _ in range(10):
+            self.clock.ahead += 59
+            try:
+                taken = recover(service.ledger, service.instance, self.clock, self.blind)
+            except LedgerBusy:
+                return []
+            if taken:
+                return taken
+        return []
 
     def take(self, run_id: str) -> bool:
         """Take the run by force; False if its owner stands inside a transaction."""
@@ -117,7 +135,7 @@ def test_taken_by_force(
     """An owner that is stopped, robbed and woken adds no row to any table, and learns of it."""
     seed, chance = seeded()
     print(f"STEPDECK_SEED={seed}")
-    wanted = times(200)
+    wanted = times(100)
     taken, counts, number = 0, Counter[str](), 0
     while taken < wanted:
         path = tmp_path / f"{number}.db"
@@ -184,6 +202,50 @@ def _rob(
     finally:
         taker.close()
     return got
+
+
+def test_past_its_heartbeat(
+    nursery: Nursery, tmp_path: Path, record_counts: Callable[[str], None]
+) -> None:
+    """Where locks do not count, whoever is silent too long is fenced; woken, it adds no row."""
+    seed, chance = seeded()
+    print(f"STEPDECK_SEED={seed}")
+    wanted, taken, busy, number = times(100), 0, 0, 0
+    while taken < wanted:
+        path = tmp_path / f"{number}.db"
+        number += 1
+        with nursery.generation():
+            works = tuple(chance.choice(list(WORKS)) for _ in range(AN_OWNERS_RUNS))
+            owner = nursery.bear(victims.hold, path, works, chance.choice((100.0, 400.0)))
+            while owner.hear()[0] != "moving":
+                pass
+            taker = Taker(path)
+            try:
+                before: dict[str, dict[str, list[tuple[Any, ...]]]] = {}
+                while not before:
+                    time.sleep(chance.uniform(0, 0.01))
+                    with standing_still(owner):
+                        robbed = taker.outlast()
+                        before = {run_id: every_row(path, run_id) for run_id in robbed}
+                        busy += not robbed
+                closed: set[str] = set()
+                while closed != set(before):
+                    what, *words = owner.hear()
+                    if what == "closed":
+                        closed |= {words[0]} & set(before)
+                assert {run_id: every_row(path, run_id) for run_id in before} == before
+                # Silent, but there: its lock is its own as long as it lives.
+                assert [owner.pid] == [
+                    found.pid for found in held_instances(path) if found.pid == owner.pid
+                ]
+                taken += len(before)
+                owner.kill()
+            finally:
+                taker.close()
+    record_counts(
+        f"owner stopped past its heartbeat, where locks do not count, and continued, {taken} runs "
+        f"({busy} more times inside a transaction): 0 rows from the fenced one"
+    )
 
 
 @pytest.mark.parametrize("seam", INSIDE)
