@@ -42,6 +42,8 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
     "cancel": ("control", "Cancel runs, also those of another process."),
     "pause": ("control", "Hold runs where they are."),
     "resume": ("control", "Let paused runs go on; take up interrupted ones."),
+    "fork": ("travel", "A new run with the first N decisions of another."),
+    "rewind": ("travel", "Take a live or interrupted run back to step N."),
     "compare": ("compare", "Figures, curves and first differing decisions of several runs."),
     "verify": ("verify", "Replay a run and check every row, hash and digest of it."),
     "audit": ("audit", "Look for look-ahead and hidden randomness in a strategy."),
@@ -57,8 +59,6 @@ VERBS: Final[dict[str, tuple[str, str]]] = {
 }
 NOT_YET: Final = frozenset(
     (
-        "fork",
-        "rewind",
         "sweep",
         "serve",
     )

@@ -123,7 +123,7 @@ def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
     calendar = given.choice("calendar", "XNYS")
     return RunRequest(
         strategy=strategy,
-        params=_parameters(given.many("p")),
+        params=parameters(given.many("p")),
         source=given.text("source") or "sample",
         symbols=_symbols(given),
         start=given.date("start"),
@@ -237,7 +237,8 @@ def _number(name: str, text: str, kind: Callable[[str], Any]) -> Any:
     return value
 
 
-def _parameters(pairs: Sequence[str]) -> dict[str, str]:
+def parameters(pairs: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a mapping. Raises ``InvalidParameter``."""
     params: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

@@ -118,7 +118,8 @@ def _resumable(
         records = [gateway.record(run_id) for run_id in dict.fromkeys(map(gateway.resolve, runs))]
         for record in records:
             here = record.status == "interrupted" or (take and record.status in LIVE)
-            if here and record.driver in BY_HAND and not paused:
+            by_hand = record.driver in BY_HAND or record.metadata.get("taken_over")
+            if here and by_hand and not paused:
                 raise _by_hand(record)
         return [_begin(gateway, record, paused=paused, take=take) for record in records]
     finally:
@@ -131,7 +132,7 @@ def _by_hand(record: RunRecord) -> RunNotResumable:
         first = f"`stepdeck resume --take --paused {record.run_id}` takes it, then "
     return RunNotResumable(
         f"run {record.run_id} is stepped by hand"
-        if record.driver == "manual"
+        if record.driver == "manual" or record.metadata.get("taken_over")
         else f"the decisions of run {record.run_id} are an agent's",
         field="run",
         remedy=f"{first}open it with `stepdeck {record.run_id}`",
