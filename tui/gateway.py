@@ -575,7 +575,8 @@ class Gateway:
         With ``force`` also with a live one of another process, which then writes nothing more.
         """
         service, host = self._driving()
-        if play and self.record(run_id).driver in BY_HAND:
+        record = self.record(run_id)
+        if play and (record.driver in BY_HAND or record.metadata.get("taken_over")):
             raise RunNotResumable(
                 f"run {run_id} is driven by hand",
                 field="run",
@@ -632,16 +633,20 @@ class Gateway:
             return service.set_breakpoints(run_id, points)
         return self._operate(run_id, "breakpoints", {"breakpoints": encode(points)})
 
-    def submit(self, run_id: str, step: int, decision: Decision) -> RunRecord:
+    def submit(
+        self, run_id: str, step: int, decision: Decision, *, epoch: int | None = None
+    ) -> RunRecord:
         """Make the decision that is due at ``step`` by hand; durable when this returns.
 
-        In a strategy's run this takes over.
+        In a strategy's run this takes over. ``epoch`` is the ``lease_epoch`` under which the step
+        was seen: if a rewind has discarded it since, ``StepRewound``.
         """
         from engine.codec import encode_decision
 
-        return self._operate(
-            run_id, "decide", {"step": step, "decision": encode_decision(decision)}
-        )
+        data: dict[str, object] = {"step": step, "decision": encode_decision(decision)}
+        if epoch is not None:
+            data["epoch"] = epoch
+        return self._operate(run_id, "decide", data)
 
     def take_over(self, run_id: str) -> RunRecord:
         """Decide by hand from the next step on, in a strategy's place; the run is paused."""
@@ -745,7 +750,7 @@ class Gateway:
             )
         if kind in ("decide", "rewind"):
             # Of what is seen now, not of what a rewind may make of the step meanwhile.
-            data["epoch"] = record.lease_epoch
+            data.setdefault("epoch", record.lease_epoch)
         return commands.ask(service, run_id, kind, data)
 
     def wait(self, run_id: str, timeout: float | None = None) -> RunRecord:
