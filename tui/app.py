@@ -20,7 +20,7 @@ from textual.widgets import Input
 from engine.errors import InvalidOption
 from tui import keys
 from tui.keys import Action, Keys, Place
-from tui.messages import Acted, Broke, Failed, Polled, PollTrouble, Said, Tick
+from tui.messages import Acted, Broke, Failed, Made, Polled, PollTrouble, Said, Tick
 from tui.poller import Poller
 from tui.safe import safe_line
 from tui.screens.base import DeckScreen
@@ -89,7 +89,8 @@ class StepdeckApp(App[None]):
         from tui.theme import THEMES
 
         for theme in THEMES:
-            self.register_theme(theme)
+            if theme.name not in self.available_themes:
+                self.register_theme(theme)
         wanted = self.settings.theme or THEMES[0].name
         if wanted not in self.available_themes:
             raise InvalidOption(
@@ -288,6 +289,10 @@ class StepdeckApp(App[None]):
     def on_said(self, message: Said) -> None:
         self.say(message.text)
 
+    def on_made(self, message: Made) -> None:
+        self.poller.look_now()
+        self.open_run(message.run_id)
+
     def say(self, text: str) -> None:
         """A word in passing, in the corner."""
         self.notify(safe_line(text, 200), markup=False)
@@ -345,6 +350,31 @@ class StepdeckApp(App[None]):
         """Draw the screen anew."""
         self.refresh(layout=True)
         self.screen.refresh(layout=True)
+
+    def action_log(self) -> None:
+        """The log: what the run in sight has printed, or the app's own."""
+        from tui.screens.log import LogScreen
+
+        screen = self.screen
+        if isinstance(screen, DeckScreen) and not isinstance(screen, LogScreen):
+            self.push_screen(LogScreen(getattr(screen, "run_id", None)))
+
+    def action_settings(self) -> None:
+        """Every setting, to look at and to change."""
+        from tui.screens.settings import SettingsScreen
+
+        screen = self.screen
+        if isinstance(screen, DeckScreen) and not isinstance(screen, SettingsScreen):
+            self.push_screen(SettingsScreen())
+
+    def take_settings(self, settings: Settings) -> None:
+        """Let other settings be in force, as far as they can be while the app runs."""
+        self.settings = settings
+        self.keys = Keys(settings.keymap)
+        self.set_keymap(self.keys.keymap)
+        self._take_theme()
+        for screen in self._deck_screens():
+            screen.take_settings()
 
     def action_theme(self) -> None:
         """Choose the colours."""

@@ -471,6 +471,12 @@ class Gateway:
             past = None
         return self.detail_at(detail, past, settled)
 
+    def output_path(self, run_id: str) -> Path:
+        """Where what the run's strategy prints is kept; there is no file before the first line."""
+        from engine.runs.output import log_path
+
+        return log_path(self.path, run_id)
+
     def verify(self, run_id: str) -> Verification:
         """Check the run's hashes, digest chain and rows against a replay of its decisions.
 

@@ -30,6 +30,8 @@ class Place(StrEnum):
     RUN = "Run"
     FORM = "New run"
     COMPARE = "Compare"
+    LOG = "Log"
+    SETTINGS = "Settings"
     TICKET = "Order ticket"
     GO_TO = "Go to a step or date"
     ASK = "A question with an answer to type"
@@ -86,6 +88,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("filter", "slash", "Filter", "Filter the list", 7, "r"),
         ("mark", "space", "Mark", "Mark the run; actions take all marked ones", 8, "r"),
         ("again", "r", "Again", "Run the marked runs again with their settings", 9, "w"),
+        ("fork", "f", "Fork", "A new run with the first decisions of this one", 10, "w"),
         ("sort", "s", "Sort", "Sort by the next column", 11, "r"),
         ("export", "e", "Export", "Write the marked runs to files", 12, "r"),
         ("delete", "d", "Delete", "Delete the marked runs; asks first", 13, "w"),
@@ -157,6 +160,19 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("copy", "y", "Copy", "Copy the figures, as text", 7, "r"),
     ),
     *_rows(
+        Place.LOG,
+        ("source", "l", "Other log", "The app's log, or what the run's strategy printed", 1, "r"),
+        ("follow", "f", "Follow", "Go with the newest line, or stay", 2, "r"),
+        ("filter", "slash", "Filter", "Show only lines that hold a text", 3, "r"),
+        ("copy", "y", "Copy", "Copy the line", 4, "r"),
+    ),
+    *_rows(
+        Place.SETTINGS,
+        ("edit", "enter", "Change", "Give the setting another value", 1, "r"),
+        ("reset", "d", "Default", "Take the setting out of the file", 2, "r"),
+        ("copy", "y", "Copy", "Copy the setting as a line of the file", 3, "r"),
+    ),
+    *_rows(
         Place.TICKET,
         ("place", "enter f10", "Place", "Decide this step with the orders", 1, "w"),
         ("add", "f6", "Another", "Keep this order, and fill in another for the same step", 2, "w"),
@@ -212,6 +228,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("next_panel", "tab", "Next panel", "Go to the next panel", 0, "r"),
         ("previous_panel", "shift+tab", "Previous panel", "Go to the previous panel", 0, "r"),
         ("redraw", "ctrl+l", "Redraw", "Draw the screen anew", 0, "r"),
+        ("log", "f3", "Log", "The app's log, and what the run's strategy printed", 0, "r"),
+        ("settings", "f4", "Settings", "Every setting with its origin; change them here", 0, "r"),
         ("theme", "", "Theme", "Choose the colours", 0, "r"),
     ),
 )

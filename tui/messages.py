@@ -93,6 +93,14 @@ class Said(Message):
         self.text = text
 
 
+class Made(Message):
+    """Something asked for has made a run, which is now to be looked at."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self.run_id = run_id
+
+
 class BarsLoaded(Message):
     """The bars of a run, for its price chart."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -194,6 +194,12 @@ class Settings:
     log_path: Path
     origins: Mapping[str, str]
 
+    def named(self, before: Settings) -> Settings:
+        """These settings with the ledger that the command line named, if it did."""
+        if before.origins["db"] != "--db":
+            return self
+        return replace(self, db=before.db, origins={**self.origins, "db": "--db"})
+
     def value(self, key: str) -> Any:
         """The value of a key of ``TABLE``."""
         return getattr(self.limits if key in _LIMITS else self, key)
@@ -242,6 +248,17 @@ def load_settings(env: Mapping[str, str], config_path: Path | None = None) -> Se
         origins[setting.key] = origin
     limits = Limits(**{key: values.pop(key) for key in list(values) if key in _LIMITS})
     return Settings(limits=limits, config_path=path, log_path=log_file(), origins=origins, **values)
+
+
+def checked(key: str, given: object) -> Any:
+    """A value for a key of ``TABLE``, as it would be used. Raises ``InvalidOption``."""
+    setting = next(one for one in TABLE if one.key == key)
+    try:
+        return setting.check(given)
+    except _Bad as wanted:
+        raise InvalidOption(
+            f"{key} is {given!r}", field=key, remedy=f"it must be {wanted}"
+        ) from None
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -93,6 +93,12 @@ class DeckScreen(Screen[None]):
     def second_passed(self) -> None:
         """A second has passed: ages have grown."""
 
+    def take_settings(self) -> None:
+        """Other settings are in force: other keys are named."""
+        for button in self.query(ActionButton):
+            button.rename(self.deck.keys, button.word)
+        self.query_one(KeyBar).refresh(layout=True)
+
     def leaves_field(self, field: Input, key: str) -> bool:  # noqa: ARG002
         """Whether a key ends typing in a field of this screen."""
         return False
@@ -157,8 +163,9 @@ class ActionButton(Button):
         self.act: Action = keys.BY_ID[action_id]
         # Whether it stands in a line that shows as many as fit.
         self.fitted = fitted
+        self.word = label or self.act.label
         super().__init__(
-            self.text(shown, label or self.act.label),
+            self.text(shown, self.word),
             id=action_id.replace(".", "-").replace("_", "-"),
             action=f"{'app' if self.act.place is Place.EVERYWHERE else 'screen'}.{self.act.method}",
             compact=True,
@@ -171,6 +178,7 @@ class ActionButton(Button):
 
     def rename(self, shown: keys.Keys, label: str) -> None:
         """Give the button another word."""
+        self.word = label
         face = self.text(shown, label)
         if face != self.label:
             self.label = face

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from tui.messages import Said
+from engine.errors import InvalidOption
+from tui.messages import Made, Said
+from tui.screens.asking import AskDialog
 from tui.viewmodel import runs
 
 if TYPE_CHECKING:
@@ -33,3 +35,47 @@ def delete_each(deck: StepdeckApp, run_ids: Sequence[str]) -> None:
             return Said(f"deleted {run_id}" if gone else f"{run_id} is active: not deleted")
 
         deck.work.ask("delete the run", deleting, deck)
+
+
+def step_to_fork_at(text: str, settled: int) -> int:
+    """The number of decisions that a fork takes over.
+
+    Raises ``InvalidOption`` for what is no whole number from 0 to ``settled``.
+    """
+    cleaned = text.strip().replace(",", "")
+    if not cleaned.isascii() or not cleaned.isdigit() or int(cleaned) > settled:
+        raise InvalidOption(
+            f"{text.strip()!r} is no step of this run" if cleaned else "no step yet",
+            field="at",
+            remedy=f"a number from 0 to {settled}",
+        )
+    return int(cleaned)
+
+
+def fork(deck: StepdeckApp, run: Run) -> None:
+    """Ask for the step, make the fork and open it."""
+
+    def check(text: str) -> str:
+        step = step_to_fork_at(text, run.step_index)
+        return f"a new run with the first {step} decisions, paused there"
+
+    def answered(text: str | None) -> None:
+        if text is None:
+            return
+        step = step_to_fork_at(text, run.step_index)
+
+        def forking() -> Message:
+            return Made(deck.gateway.fork(run.run_id, step).run_id)
+
+        deck.work.ask("fork the run", forking, deck)
+
+    deck.push_screen(
+        AskDialog(
+            "Fork at which step?",
+            [runs.one_line(run)],
+            check,
+            answer=str(run.step_index),
+            yes="Fork",
+        ),
+        answered,
+    )

@@ -20,7 +20,7 @@ from tui.messages import Tick
 from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckScreen, style_of
 from tui.screens.dialogs import ConfirmDialog
-from tui.screens.run_acts import delete_each, some_lines
+from tui.screens.run_acts import delete_each, fork, some_lines
 from tui.viewmodel import filters, preview, runs, runs_table
 from tui.viewmodel.run_list import RunList
 from tui.viewmodel.runs import Sorting
@@ -81,6 +81,11 @@ class RunsScreen(DeckScreen):
                 yield Static("", id="preview-ended", markup=False)
                 yield FactsPanel(empty="", id="preview-facts")
 
+    @property
+    def run_id(self) -> str | None:
+        """The highlighted run: what the log is about from here."""
+        return self.table.cursor_key
+
     # -- the ledger -----------------------------------------------------------------------------
 
     @property
@@ -122,6 +127,13 @@ class RunsScreen(DeckScreen):
             self._show_header()
         else:
             self.table.refresh_rows()
+
+    def take_settings(self) -> None:
+        """Another currency, other keys."""
+        super().take_settings()
+        self._rows.currency = self.deck.settings.currency
+        self.table.refresh_rows()
+        self._show_preview()
 
     def _show_rows(self) -> None:
         table = self.table
@@ -265,6 +277,7 @@ class RunsScreen(DeckScreen):
             "copy": lambda: self.table.cursor_key is not None,
             "again": lambda: self.table.cursor_key is not None,
             "export": lambda: self.table.cursor_key is not None,
+            "fork": lambda: any(run.step_index for run in self._one()),
             "compare": lambda: len(self._compared()) > 1,
             "delete": lambda: self._any_in(runs.CAN_DELETE),
         }.get(action)
@@ -344,6 +357,11 @@ class RunsScreen(DeckScreen):
         """Run the chosen runs again."""
         chosen = [run.run_id for run in self._chosen()]
         self.deck.ask_each("run it again", "runs.again", self.deck.gateway.again, chosen)
+
+    def action_fork(self) -> None:
+        """Ask for the step, then fork there."""
+        for run in self._one():
+            fork(self.deck, run)
 
     def action_export(self) -> None:
         """Ask for format and place, then write the chosen runs there."""

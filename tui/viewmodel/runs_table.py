@@ -81,7 +81,7 @@ class RowMaker:
 
     def __init__(self, shown: RunList, currency: str) -> None:
         self._shown = shown
-        self._currency = currency
+        self.currency = currency
         self._made: dict[str, tuple[tuple[object, ...], Row]] = {}
         self.now: datetime = datetime.min.replace(tzinfo=UTC)
         self.rates: Mapping[str, float] = {}
@@ -96,12 +96,12 @@ class RowMaker:
         rate, curve = self.rates.get(run_id), self.sparks.get(run_id, ())
         run = RunView(held.record, held.owner, rate, self.now, curve)
         depth = self._shown.depths.get(run_id, 0)
-        made_of = (held, rate, curve, fmt.age(run.age), depth)
+        made_of = (held, rate, curve, fmt.age(run.age), depth, self.currency)
         known = self._made.get(run_id)
         if known is None or known[0] != made_of:
             if len(self._made) > MOST_KEPT:
                 self._made.clear()
-            known = self._made[run_id] = (made_of, row(run, self._currency, depth))
+            known = self._made[run_id] = (made_of, row(run, self.currency, depth))
         return known[1]
 
 
