@@ -66,7 +66,7 @@ def stop(service: RunService, session: Session, hits: Sequence[Hit]) -> None:
 def stopped_at_start(service: RunService, session: Session, result: StepResult) -> bool:
     """Look at a new run before its first decision; whether it was stopped there.
 
-    Manual runs wait there anyway.
+    A run by hand waits there anyway.
     """
     progress = session.progress
     assert progress is not None
@@ -79,7 +79,7 @@ def stopped_at_start(service: RunService, session: Session, result: StepResult) 
 
 
 def _moves_by_itself(session: Session) -> bool:
-    return session.decide is not None or session.prepared.driver != "manual"
+    return session.decide is not None or session.agent_decides
 
 
 def without_goal(session: Session) -> dict[str, Any]:
