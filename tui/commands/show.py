@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @click.command("show")
 @click.argument("run")
 @click.option("--step", type=int, metavar="N", help="What was seen, decided and filled at step N.")
+@click.option("--order", metavar="ID", help="Why that order became what it became.")
 @click.option("--all", "baselines", is_flag=True, help="Let @1, @2 … count baselines too.")
 @click.option("--plain", is_flag=True, help="As text, which is what it prints anyway.")
 @json_option
@@ -27,6 +28,7 @@ def show(
     /,
     run: str,
     step: int | None,
+    order: str | None,
     baselines: bool,
     plain: bool,  # noqa: ARG001
     as_json: bool,
@@ -35,7 +37,9 @@ def show(
     gateway = deck.open(write=False)
     try:
         record = gateway.record(gateway.reader().resolve(run, all_runs=baselines))
-        if step is None:
+        if order is not None:
+            _show_order(gateway, record, order, as_json=as_json)
+        elif step is None:
             _show_run(gateway, record, as_json=as_json)
         else:
             _show_step(gateway, record, step, as_json=as_json)
@@ -55,6 +59,40 @@ def _show_run(gateway: Gateway, record: RunRecord, *, as_json: bool) -> None:
 
     click.echo(run_text(record, owner, FORMULAS))
     click.echo("\n" + positions_text(positions))
+
+
+def _show_order(gateway: Gateway, record: RunRecord, order: str, *, as_json: bool) -> None:
+    from tui.plain import rows_document
+    from tui.safe import safe_text
+    from tui.viewmodel.why import as_text, why
+
+    try:
+        panel = gateway.bars(record.run_id)
+    except (MarketDataError, InputError):
+        panel = None  # what the ledger holds can be told without
+    detail = gateway.detail(record.run_id)
+    chapters = why(detail, order, panel)
+    if not chapters:
+        known = [one.order_id for one in detail.orders[-3:]]
+        raise InvalidOption(
+            f"run {record.run_id} has no order {order!r}",
+            field="order",
+            remedy=f"ids are such as {', '.join(known)}" if known else "it has none",
+        )
+    if not as_json:
+        click.echo(safe_text(as_text(chapters)))
+        return
+    found = [one for one in detail.orders if one.order_id == order]
+    fills = [fill for fill in detail.fills if fill.order_id == order]
+    told = [{"title": chapter.title, "lines": list(chapter.lines)} for chapter in chapters]
+    print_json(
+        {
+            "run_id": record.run_id,
+            "order": rows_document(found)[0],
+            "fills": rows_document(fills),
+            "why": told,
+        }
+    )
 
 
 def _show_step(gateway: Gateway, record: RunRecord, step: int, *, as_json: bool) -> None:
