@@ -621,9 +621,13 @@ class Gateway:
 
     def breakpoints(self, run_id: str) -> tuple[Breakpoint, ...]:
         """The run's breakpoints, as the ledger holds them."""
+        return self.breakpoints_of(self.record(run_id))
+
+    def breakpoints_of(self, record: RunRecord) -> tuple[Breakpoint, ...]:
+        """The breakpoints in a row of the ledger; what is none there is left out."""
         from engine.runs.breakpoints import decode
 
-        return decode(self.record(run_id).metadata.get("breakpoints"))
+        return decode(record.metadata.get("breakpoints"))
 
     def set_breakpoints(self, run_id: str, points: Sequence[Breakpoint]) -> RunRecord:
         """Give a live or an interrupted run these breakpoints; hit counts are kept.

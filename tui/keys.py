@@ -36,6 +36,8 @@ class Place(StrEnum):
     GO_TO = "Go to a step or date"
     ASK = "A question with an answer to type"
     EXPORT = "Export"
+    BREAKPOINTS = "Breakpoints"
+    CONDITIONS = "Conditions of breakpoints"
     CONFIRM = "Questions"
     QUIT = "Quitting with live runs"
     NOTICE = "Help and errors"
@@ -131,6 +133,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("zoom_out", "O", "Zoom out", "More bars, up to all of them", 26, "r"),
         ("pan_left", "left_parenthesis H", "Pan left", "Show earlier bars", 0, "r"),
         ("pan_right", "right_parenthesis M", "Pan right", "Show later bars", 0, "r"),
+        ("why", "enter", "Why", "In the orders: why one became what it became", 23, "r"),
+        ("breakpoints", "B", "Breakpoints", "Where the run is to stop, and what stopped it", 24,
+         "r"),
         ("cancel", "x", "Cancel", "Cancel the run; asks first", 27, "w"),
         ("zone", "z", "UTC", "Times in UTC, or in the exchange's zone", 28, "r"),
         ("panel_1", "1", "Price", "Price of a symbol with the run's fills", 0, "r"),
@@ -195,6 +200,22 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("close", "escape", "Back", "Write nothing", 2, "r"),
     ),
     *_rows(
+        Place.BREAKPOINTS,
+        ("add", "a", "Add", "Write a new breakpoint", 1, "w"),
+        ("edit", "enter", "Edit", "Change the condition; counting begins anew", 2, "w"),
+        ("switch", "space", "On/off", "Turn it on or off", 3, "w"),
+        ("once", "o", "Once", "Stop once and turn itself off, or every time", 4, "w"),
+        ("remove", "d delete", "Delete", "Delete it", 5, "w"),
+        ("undo", "u", "Undo", "Take the last change back", 6, "w"),
+        ("templates", "t", "Usual ones", "The usual conditions, and every word there is", 7, "w"),
+        ("copy", "y", "Copy", "Copy the condition", 8, "r"),
+    ),
+    *_rows(
+        Place.CONDITIONS,
+        ("choose", "enter", "Take", "Write the line into the breakpoint", 1, "r"),
+        ("close", "escape t", "Back", "Leave without one", 2, "r"),
+    ),
+    *_rows(
         Place.CONFIRM,
         ("yes", "y enter", "Do it", "Do what was asked", 1, "r"),
         ("no", "n escape", "Keep", "Leave everything as it is", 2, "r"),
@@ -257,7 +278,7 @@ FIELD_KEYS: Final = (
     "backspace", "delete",
 )  # fmt: skip
 _FIELDS: Final = frozenset({Place.TICKET, Place.GO_TO, Place.ASK, Place.EXPORT})
-_DIALOGS: Final = _FIELDS | {Place.CONFIRM, Place.QUIT, Place.NOTICE}
+_DIALOGS: Final = _FIELDS | {Place.CONDITIONS, Place.CONFIRM, Place.QUIT, Place.NOTICE}
 # Where both could mean something the first does, and leaves the key to the list where it does not
 # work: ``end`` is back to now while the past is shown.
 MAY_SHARE: Final = frozenset({frozenset({"run.now", "list.last"})})

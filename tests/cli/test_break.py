@@ -65,3 +65,19 @@ def test_a_malformed_condition_is_refused_with_its_column(
     assert not (tmp_path / "runs.db").exists() or not rows(
         tmp_path / "runs.db", "SELECT * FROM runs"
     )
+
+
+def test_an_order_says_why_it_became_what_it_became(stepdeck: Command) -> None:
+    """`show --order` tells the chain in words, with --json as lines; an unknown id is named."""
+    run = stepdeck(*WORDS, "--json").document["run_id"]
+    unknown = stepdeck("show", run, "--order", "nonsense")
+    assert (unknown.status, unknown.err.count("\n")) == (2, 1)
+    known = unknown.err.rpartition("such as ")[2].split(",")[0].strip()
+    words = stepdeck("show", run, "--order", known)
+    assert words.status == 0
+    titles = ("Seen", "Decided", "Asked", "Met", "Filled", "Ended: ✓ filled")
+    assert all(f"{title}\n" in words.out for title in titles)
+    document = stepdeck("show", run, "--order", known, "--json").document
+    assert document["order"]["order_id"] == known
+    assert {chapter["title"] for chapter in document["why"]} >= set(titles)
+    assert document["fills"][0]["order_id"] == known

@@ -47,14 +47,14 @@ def test_run_from_the_form(deck: OpenDeck, books: Books, size: tuple[int, int]) 
     app.sees("No runs yet")
     app.press("n")
     app.sees("New run", "ready: 5 symbols")
-    # Back from the first field to the last ones: baseline, paused, speed, name.
-    app.press("shift+tab", "shift+tab", "shift+tab")
+    # Back from the first field to the last ones: baseline, breakpoint, paused, speed, name.
+    app.press(*["shift+tab"] * 4)
     app.type("40")
     app.finds(r"--speed\s+40")
     app.press("shift+tab")
     app.type("mine")
     app.finds(r"--name\s+mine")
-    app.press("tab", "tab", "tab", "tab")
+    app.press(*["tab"] * 5)
     # The list of strategies opens by enter and finds what is typed.
     app.press("enter")
     app.sees("own file")

@@ -22,6 +22,14 @@ FILTERS = (
     ("ret>5% dd<-10%", "numbers: ret dd sharpe equity steps progress fills trades costs age"),
     ("-agent:bot age<2h", "minus turns a term around; ages take s m h d"),
 )
+STOPPING = (
+    "A run stops before the decision at which a breakpoint holds. It is asked once the step",
+    "before has settled: of what the decision is about to see (bars that have closed,",
+    "indicators, the account) and of what has just happened (fill, rejection, decision … since",
+    "the decision before). What goes on holding stops at every step: make it one-shot, or write",
+    "crosses_below(drawdown, -5%). A comparison with what has no value yet is false. Stopping",
+    "changes no result; while one is on, a compiled strategy is stepped.",
+)
 
 
 class HelpScreen(DeckDialog[None]):
@@ -78,4 +86,7 @@ def help_text(shown: Keys, here: Sequence[Place], *, ids: bool) -> Content:
         wide = max(len(example) for example, _ in FILTERS)
         for example, text in FILTERS:
             parts.append(Content.assemble(("  " + example.ljust(wide + 2), "$accent"), text, "\n"))
+    if Place.BREAKPOINTS in here:
+        parts.append(Content.assemble(("Where it stops", "bold $primary"), "\n"))
+        parts += [Content(f"  {line}\n") for line in STOPPING]
     return Content("").join(parts)

@@ -303,6 +303,29 @@ class RunScreen(Transport, Trading):
         """Sort the list that has the arrows by its next column."""
         self.area.sort_focused()
 
+    def action_breakpoints(self) -> None:
+        """Where the run is to stop."""
+        from tui.screens.breakpoints import BreakpointsScreen
+
+        self.deck.push_screen(BreakpointsScreen(self.run_id, self.symbol))
+
+    def action_why(self) -> None:
+        """Why the order that the list stands on became what it became."""
+        table = self.focused
+        if isinstance(table, DeckTable) and table.id == "orders" and table.cursor_key is not None:
+            self._tell_why(table.cursor_key)
+
+    def on_deck_table_opened(self, event: DeckTable.Opened) -> None:
+        """A row was double clicked."""
+        if event.table.id == "orders":
+            self._tell_why(event.key)
+
+    def _tell_why(self, order_id: str) -> None:
+        from tui.screens.why import WhyDialog
+
+        if self.shown is not None:
+            self.deck.push_screen(WhyDialog(self.shown, order_id, self.panel))
+
     def action_zone(self) -> None:
         """Times in UTC, or in the exchange's zone."""
         self.in_utc = not self.in_utc

@@ -88,6 +88,7 @@ class RunBase(DeckScreen):
             undoable=now is not None and run_state.undoable(now),
             symbols=len(self.area.symbols),
             in_list=isinstance(self.focused, DeckTable),
+            in_orders=self.focused is not None and self.focused.id == "orders",
         )
 
     def allows(self, action: str) -> bool | None:

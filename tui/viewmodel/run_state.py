@@ -35,6 +35,7 @@ class Situation:
     undoable: bool = False
     symbols: int = 1
     in_list: bool = False
+    in_orders: bool = False
     bars: bool = True
 
     @property
@@ -122,6 +123,7 @@ CONDITIONS: Final[Mapping[str, Holds]] = {
     "next_symbol": lambda state: state.symbols > 1,
     "previous_symbol": lambda state: state.symbols > 1,
     "sort": lambda state: state.in_list,
+    "why": lambda state: state.in_orders,
 }
 
 

@@ -22,14 +22,19 @@ def stopped_text(record: RunRecord) -> str | None:
     if record.status not in _STANDING and not _waits_for_a_hand(record):
         return None
     number, text = told.get("breakpoint"), told.get("expression")
+    if not isinstance(text, str):
+        return None
     place = "where it was sent" if number is None else f"at breakpoint {number}"
     saw = told.get("saw")
-    seen = saw_text(saw) if isinstance(saw, Mapping) else ""
+    # That the one thing asked for has happened needs no saying again.
+    plain = isinstance(saw, Mapping) and list(saw.values()) == [True]
+    seen = saw_text(saw) if isinstance(saw, Mapping) and not plain else ""
     return f"stopped {place}: {text}" + (f"  ({seen})" if seen else "")
 
 
 def _waits_for_a_hand(record: RunRecord) -> bool:
-    return record.status == "running" and record.driver == "manual"
+    by_hand = record.driver == "manual" or bool(record.metadata.get("taken_over"))
+    return record.status == "running" and by_hand
 
 
 def saw_text(saw: Mapping[str, object]) -> str:
