@@ -191,12 +191,18 @@ _TARGETS_ALONE = ((), (), None, None)
 _quoted = lru_cache(maxsize=4096)(_ordered_encoder.encode)
 
 
+@lru_cache(maxsize=4096)
+def _weighted(symbol: str, weight: float) -> str:
+    # Not for zeros, which are equal whatever their sign.
+    return f"{_quoted(symbol)}:{weight!r}"
+
+
 def decision_text(decision: Decision) -> str:
     """The decision's wire form as JSON text; targets keep their order of submission."""
     if decision.targets and decision[0:1] + decision[2:] == _TARGETS_ALONE:
         # As the encoder writes them, in a third of the time.
         weights = {
-            symbol: f"{_quoted(symbol)}:{weight!r}"
+            symbol: _weighted(symbol, weight) if weight else f"{_quoted(symbol)}:{weight!r}"
             for symbol, weight, shares, tag in decision.targets
             if type(weight) is float and isfinite(weight) and shares is None and tag is None
         }

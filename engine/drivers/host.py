@@ -20,7 +20,7 @@ from engine.drivers.strategy import decider
 from engine.errors import LeaseLost, LedgerError, StepdeckError
 from engine.failpoints import failpoint
 from engine.model import RunRequest
-from engine.runs.commit import BATCH_SECONDS, BATCH_STEPS
+from engine.runs.commit import BATCH_SECONDS
 from engine.runs.lifecycle import Status
 from engine.runs.output import captured
 from engine.runs.reaper import Reaper
@@ -33,6 +33,7 @@ WATCH_SECONDS = 0.05
 HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 STUCK_SECONDS = 2.0
+SLICE_STEPS = 5_000
 
 
 @dataclass(eq=False)
@@ -224,7 +225,7 @@ class Host:
                 self._flush_slow(session)
             elif made:
                 fitting = int(made * self._slice_seconds / max(took, 1e-6))
-                lane.slice_steps = max(1, min(fitting, 4 * lane.slice_steps, BATCH_STEPS))
+                lane.slice_steps = max(1, min(fitting, 4 * lane.slice_steps, SLICE_STEPS))
 
     def _flush_slow(self, session: Session) -> None:
         """A run slower than its batches commits each step, or its row would lag behind it."""

@@ -23,9 +23,10 @@ from engine.stamps import stamp_texts
 from engine.store import writes
 from engine.store.ledger import Ledger
 
-# A batch is committed when it is this old or this long, whichever comes first.
+# A batch is committed when it is this old, or has so many rows of equity, orders and fills,
+# whichever comes first.
 BATCH_SECONDS = 0.05
-BATCH_STEPS = 5_000
+BATCH_ROWS = 2_000
 # How many batches of one run may wait for the writer before its engine thread does.
 MAX_IN_FLIGHT = 4
 
@@ -58,7 +59,11 @@ class Committer:
         """Whether the batch is old or long enough to be committed."""
         return bool(session.unwritten) and (
             self._clock.monotonic() - session.unwritten_since >= BATCH_SECONDS
-            or sum(len(result.equity) for result, _ in session.unwritten) >= BATCH_STEPS
+            or sum(
+                result.rows + len(result.orders) + len(result.fills)
+                for result, _ in session.unwritten
+            )
+            >= BATCH_ROWS
         )
 
     def flush(self, session: Session, *, wait: bool) -> None:
@@ -183,18 +188,20 @@ def _step_rows(
         return []
     texts = stamp_texts(session.simulation.panel.stamps[[step for step, _ in decisions]])
     placed = results(result.orders)
+    prefix = f"{session.run_id}.{session.rewind_count}."
+    status = "timed_out" if source == "timeout_hold" else "completed"
     return [
         writes.StepRow(
-            step_index=step,
-            step_id=f"{session.run_id}.{session.rewind_count}.{step}",
-            ts=text,
-            status="timed_out" if source == "timeout_hold" else "completed",
-            decision_source=source,
-            idempotency_key=key,
-            decision=codec.decision_text(decision),
-            result=placed.get(step, NO_RESULT),
-            deadline_at=deadline_at,
-            decided_at=at,
+            step,
+            f"{prefix}{step}",
+            text,
+            status,
+            source,
+            key,
+            codec.decision_text(decision),
+            placed.get(step, NO_RESULT),
+            deadline_at,
+            at,
         )
         for (step, decision), text in zip(decisions, texts, strict=True)
     ]

@@ -202,7 +202,9 @@ class RunService:
                 progress.take(state, result)
                 self.committer.add(session, result, session.prepared.driver)
                 if not stopping.stopped_at_start(self, session, result):
-                    self.flush(session, wait=True)
+                    # Where it goes on at once, nobody looks for this row alone.
+                    goes_on = session.decide is not None and session.status is Status.RUNNING
+                    self.flush(session, wait=not goes_on)
             self.keep_deadline(session)
         self.ready(session)
 
@@ -220,6 +222,9 @@ class RunService:
         before = progress.state.decided
         with captured(session.output):
             advanced, hits = session.breaks.advance(decide, progress, before + steps)
+        if advanced.state.done:
+            # Written while the figures of the whole run are computed.
+            self.flush(session, wait=False)
         progress.take(advanced.state, advanced.result)
         self.committer.add(session, advanced.result, session.prepared.driver)
         made = progress.state.decided - before

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from struct import Struct
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.model import CashFlow, Decision, Fill, OrderRecord, Target
-from engine.sim.records import Endings, Fills, Legend, Orders, Packed, Rows, shares
+from engine.sim.records import Endings, Fills, Legend, Orders, Packed, Rows, distinct, shares
 from engine.sim.state import StepResult
 
 _NONE: Final = float("nan")
@@ -125,8 +125,8 @@ def _order_rows(rows: Rows, legend: Legend) -> list[Piece]:
             f"\x1f{status}\x1f{reason}"
         )
 
-    codes = rows["column"].astype(np.int64) * len(endings.endings) + endings.place
-    return _pieces(numbers, rows, codes, rest, 0)
+    codes = rows["column"] * len(endings.endings) + endings.place
+    return _pieces(numbers, rows, codes, len(legend.symbols) * len(endings.endings), rest, 0)
 
 
 def _fill_rows(fills: Fills, start: int, stop: int) -> list[Piece]:
@@ -146,24 +146,27 @@ def _fill_rows(fills: Fills, start: int, stop: int) -> list[Piece]:
         column, sold = divmod(code, 2)
         return _bytes(f"\x1f{legend.symbols[column]}\x1f{'sell' if sold else 'buy'}")
 
-    codes = rows["column"].astype(np.int64) * 2 + (rows["lots"] < 0)
-    return _pieces(numbers, rows, codes, rest, 1)
+    codes = rows["column"] * 2 + (rows["lots"] < 0)
+    return _pieces(numbers, rows, codes, 2 * len(legend.symbols), rest, 1)
 
 
 def _pieces(
     numbers: NDArray[np.void],
     rows: Rows,
-    codes: NDArray[np.int64],
+    codes: NDArray[np.integer[Any]],
+    limit: int,
     rest: Callable[[int], bytes],
     place: int,
 ) -> list[Piece]:
     """Pieces of ``numbers`` (all but their ``texts``), each followed by its order's id and by what
-    ``rest`` says of its code: laid out in cells of one width, of which the empty ones go."""
-    decided, which = np.unique(rows["decided"], return_inverse=True)
-    ids = decided.astype(np.bytes_)[which]
+    ``rest`` says of its code, which is below ``limit``: laid out in cells of one width, of which
+    the empty ones go."""
+    decided = rows["decided"]
+    firsts = np.concatenate(([True], decided[1:] != decided[:-1]))
+    ids = decided[firsts].astype(np.bytes_)[np.cumsum(firsts) - 1]
     number = rows["number"]
     intents = np.arange(int(number.max()) + 1).astype(np.bytes_)[number]
-    found, which = np.unique(codes, return_inverse=True)
+    found, which = distinct(codes, limit)
     texts = [rest(code) for code in found.tolist()]
     lengths = np.array([len(text) for text in texts])[which]
     rests = np.array(texts)[which]

@@ -258,7 +258,7 @@ class FillModel:
                 reference,
                 commission,
                 fees,
-                realized,
+                realized + 0.0,  # never minus zero, as of a free purchase
                 avg_cost,
             )
             results.append((lots, reason))

@@ -414,7 +414,7 @@ def run_rows(
                 fill.reference = reference
                 fill.commission = commission
                 fill.fees = fees
-                fill.realized = realized
+                fill.realized = realized + 0.0  # never minus zero
                 fill.avg_cost = avg_cost
                 fills_made += 1
                 order.filled = float(lots)

@@ -252,7 +252,7 @@ class Endings(NamedTuple):
             (rows["reason"], len(REASONS)),
         ):
             codes = codes * np.intp(count) + values
-        found, place = np.unique(codes, return_inverse=True)
+        found, place = distinct(codes, 3 * len(KINDS) * 2 * len(REASONS))
         endings = []
         for code in found.tolist():
             rest, reason = divmod(code, len(REASONS))
@@ -261,6 +261,19 @@ class Endings(NamedTuple):
             status = _STATUSES[reason][filled]
             endings.append(Ending(_SIDES[side - 1], KINDS[kind], status, REASONS[reason]))
         return cls(tuple(endings), place)
+
+
+def distinct(
+    codes: NDArray[np.integer[Any]], limit: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The distinct ``codes``, rising, and each one's place among them. They are below ``limit``,
+    which is small: nothing is sorted."""
+    seen = np.zeros(limit, np.bool_)
+    seen[codes] = True
+    found = np.flatnonzero(seen)
+    places = np.empty(limit, np.intp)
+    places[found] = np.arange(len(found))
+    return found, places[codes]
 
 
 def shares(lots: NDArray[Any], legend: Legend) -> NDArray[np.float64]:

@@ -117,7 +117,7 @@ class Simulation:
         fault: StrategyFault | None = None
         while batch.decided < stop and batch.ended is None:
             try:
-                decision = batch.ask_while_quiet(decide, stop, explain)
+                decision = batch.ask_while_plain(decide, stop, explain)
             except StrategyFault as raised:
                 fault = raised
                 break
@@ -245,15 +245,16 @@ class _Batch:
         sim._broker.open_and_range(preview, tickets, step, Log(), markets_at_open=False)
         return Observation(sim._view, step, preview.account())
 
-    def ask_while_quiet(
+    def ask_while_plain(
         self, decide: Decide, stop: int, explain: Explain | None
     ) -> Decision | None:
-        """Ask for decisions while nothing happens; the first that is no hold, or None at the end.
+        """Ask for decisions, and make them, while there is no more to it than the market.
 
-        Quiet means that nothing is open and no corporate action is due: then holding a step changes
-        no more than the equity row, and a whole stretch of rows is computed at once.
+        The first decision that has more to it is given back, to be made in full; None at the end.
+        Plain means that nothing is open and no corporate action is due. Then an order ends where it
+        meets the market, and holding a step changes no more than the equity row: a whole stretch
+        of rows is computed at once.
         """
-        sim = self._sim
         begin = self.decided
         end = self._quiet_until(stop)
         if end <= begin:
@@ -267,29 +268,54 @@ class _Batch:
                     raise
                 raise explain(error, begin) from error
             return decision if not decision.holds else HOLD
-        view, account = sim._view, self.book.account()
+        view, account = self._sim._view, self.book.account()
         step = begin
         try:
             for step in range(begin, end):
-                answer = decide(Observation(view, step, account))
-                if answer is not None:
+                try:
+                    answer = decide(Observation(view, step, account))
+                    if answer is None:
+                        continue
                     decision = _decision(answer)
-                    if not decision.holds:
-                        break
-            else:
-                step = end
-                return None
-        except StrategyFault:
-            raise
-        except BaseException as error:
-            if explain is None:
-                raise
-            raise explain(error, step) from error
+                    if decision.holds:
+                        continue
+                except StrategyFault:
+                    raise
+                except BaseException as error:
+                    if explain is None:
+                        raise
+                    raise explain(error, step) from error
+                if step > self.decided:
+                    self._settle_quiet(step - self.decided)
+                if not self._trade(decision):
+                    return decision
+                if self.ended is not None or self._sim._broker.short:
+                    return None  # a short that was opened here can ruin the run at any point
+                account = self.book.account()
+            step = end
+            return None
         finally:
             # On a fault, too: the steps before it held.
-            if step > begin:
-                self._settle_quiet(step - begin)
-        return decision
+            if step > self.decided:
+                self._settle_quiet(step - self.decided)
+
+    def _trade(self, decision: Decision) -> bool:
+        """Make a decision where nothing is open, due or last; False, with nothing done, if it is
+        not of market orders alone."""
+        sim, book, decided = self._sim, self.book, self.decided
+        if book.receivables:
+            return False
+        step = decided + sim._lead
+        log = self._log
+        at_close = not sim._lead
+        if not settle_markets(
+            self._broker, book, decided, step, decision, sim._columns, at_close, log
+        ):
+            return False
+        log.decisions.append((decided, decision))
+        self.decided = decided + 1
+        self._settle_row(step)
+        return True
 
     def _quiet_until(self, stop: int) -> int:
         """The first decision, from the present one on, that may not be taken as a quiet hold."""
@@ -311,26 +337,20 @@ class _Batch:
 
     def make(self, decision: Decision) -> None:
         """Make one decision and settle the grid point that it settles, if any."""
-        sim, broker, book, log = self._sim, self._broker, self.book, self._log
-        decided = self.decided
+        sim, decided = self._sim, self.decided
         step = decided + sim._lead
         last = decided == sim._steps - 1
         holds, acts = decision.holds, self._acts(step)
         if self.tickets or last or (acts and not holds):
             self._make_in_full(decision, decided, step, last)
             return
-        if acts:
-            broker.apply_actions(book, self.tickets, step, log)
-        if not holds:
-            at_close = not sim._lead
-            if not settle_markets(
-                broker, book, decided, step, decision, sim._columns, at_close, log
-            ):
-                self._make_in_full(decision, decided, step, last)
-                return
-            log.decisions.append((decided, decision))
-        self.decided = decided + 1
-        self._settle_row(step)
+        if holds:
+            if acts:
+                self._broker.apply_actions(self.book, self.tickets, step, self._log)
+            self.decided = decided + 1
+            self._settle_row(step)
+        elif not self._trade(decision):
+            self._make_in_full(decision, decided, step, last)
 
     def _make_in_full(self, decision: Decision, decided: int, step: int, last: bool) -> None:
         sim, broker, book, log = self._sim, self._broker, self.book, self._log

@@ -10,9 +10,9 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
 from math import isfinite
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from engine.failpoints import failpoint
 from engine.model import CashFlow, OrderRecord
 from engine.stamps import stamp_texts
 from engine.store.columns import (
-    ROWS_PER_STATEMENT,
+    SIZES,
     FillColumns,
     MarketOrders,
     insert,
@@ -107,7 +107,9 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
     failpoint("append.equity")
     # A batch may touch an order several times: its row is what the last touch left.
     orders = {record.order_id: record for record in batch.orders}
-    _rows(conn, _STEPS, [(run_id, *row, batch.epoch) for row in batch.steps])
+    for alike, steps in groupby(batch.steps, _ALIKE):
+        columns = list(zip(*map(_OWN, steps), strict=True))
+        insert(conn, _STEPS, (run_id, *alike, batch.epoch), columns)
     _rows(conn, _ORDERS, [(run_id, *record) for record in orders.values()])
     if batch.market_orders is not None:
         insert_orders(conn, run_id, batch.market_orders)
@@ -198,7 +200,7 @@ def _table(name: str, columns: Iterable[str], figures: str = "", upsert: str = "
         name,
         columns,
         tuple(columns.index(figure) for figure in figures.split()),
-        {rows: insert + ", ".join([marks] * rows) + upsert for rows in ROWS_PER_STATEMENT},
+        {rows: insert + ", ".join([marks] * rows) + upsert for rows in SIZES},
     )
 
 
@@ -227,7 +229,16 @@ def _not_finite(table: str, column: str) -> LedgerRefused:
 
 
 _ORDER_KEY = ("step_index", "order_id")
-_STEPS = _table("steps", (*StepRow._fields, "lease_epoch"))
+# What steps of a batch have in common as a rule, and what is each one's own.
+_ALIKE = attrgetter("status", "decision_source", "idempotency_key", "deadline_at", "decided_at")
+_OWN = attrgetter("step_index", "step_id", "ts", "decision", "result")
+_STEPS = statements(
+    "INSERT INTO steps (run_id, step_index, step_id, ts, status, decision_source, idempotency_key, "
+    "decision, result, deadline_at, decided_at, lease_epoch) SELECT ?1, column1, column2, column3, "
+    "?2, ?3, ?4, column4, column5, ?5, ?6, ?7 FROM (VALUES ",
+    5,
+    ") WHERE column1 IS NOT NULL",
+)
 _ORDERS = _table(
     "orders",
     OrderRecord._fields,
@@ -249,5 +260,8 @@ _COMMIT = (
 )
 _EVENT = "INSERT INTO events (run_id, at, kind, data) VALUES (?, ?, ?, ?)"
 _EQUITY = statements(
-    "INSERT INTO equity_points (run_key, step_index, ts, equity, cash) VALUES ", "?1, ?, ?, ?, ?"
+    "INSERT INTO equity_points (run_key, step_index, ts, equity, cash) "
+    "SELECT ?1, column1, column2, column3, column4 FROM (VALUES ",
+    4,
+    ") WHERE column1 IS NOT NULL",
 )

@@ -10,21 +10,32 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import codec
 from engine.errors import LedgerRefused
-from engine.stamps import stamp_texts
 
-ROWS_PER_STATEMENT: Final = (250, 50, 10, 1)
-"""Sizes of a statement, in rows. Large ones also because each statement gives up the interpreter's
-lock and must get it back from threads that compute; still larger ones take longer to prepare."""
+SIZES: Final = (250, 50, 10, 1)
+"""Sizes of a statement, in rows. Large, because each statement gives up the interpreter's lock and
+must get it back from threads that compute; not larger, because preparing one takes longer still."""
+_EMPTIEST: Final = 4
+"""A statement is filled up with rows of nothing where at least a fourth of it is used."""
 
 Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
+
+
+class Places(NamedTuple):
+    """A column whose rows name one of a few values that JSON can write."""
+
+    place: Integers
+    values: Sequence[Any]
+
+
+Column = NDArray[Any] | Sequence[Any] | Places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,18 +94,17 @@ def insert_orders(conn: sqlite3.Connection, run_id: str, orders: MarketOrders) -
         quantity=orders.quantity[~np.isnan(orders.quantity)],
         filled_quantity=orders.filled,
     )
-    columns = (
+    columns: tuple[Column, ...] = (
         orders.decided,
         orders.number,
-        orders.symbol,
-        orders.ending,
+        Places(orders.symbol, orders.symbols),
+        Places(orders.ending, orders.endings),
         orders.requested,
         orders.quantity,  # SQLite takes NaN for NULL
         orders.filled,
         orders.closed,
     )
-    texts = (run_id, codec.dumps(list(orders.symbols)), codec.dumps(list(orders.endings)))
-    insert(conn, _ORDERS, texts, columns)
+    insert(conn, _ORDERS, (run_id,), columns)
 
 
 def insert_fills(conn: sqlite3.Connection, run_id: str, fills: FillColumns) -> None:
@@ -110,41 +120,57 @@ def insert_fills(conn: sqlite3.Connection, run_id: str, fills: FillColumns) -> N
         "avg_cost_after": fills.avg_cost_after,
     }
     refuse_infinite("fills", quantity=fills.quantity, **figures)
-    stamps, moment = np.unique(fills.stamp, return_inverse=True)
-    columns = (
+    columns: tuple[Column, ...] = (
         fills.fill_id,
         fills.decided,
         fills.number,
         fills.step,
-        moment,
-        fills.symbol,
+        fills.stamp // 1_000_000,
+        Places(fills.symbol, fills.symbols),
         fills.quantity,
         *figures.values(),
     )
-    texts = (run_id, codec.dumps(list(fills.symbols)), codec.dumps(stamp_texts(stamps)))
-    insert(conn, _FILLS, texts, columns)
+    insert(conn, _FILLS, (run_id,), columns)
 
 
 def insert(
     conn: sqlite3.Connection,
     statements: Mapping[int, str],
     shared: tuple[Any, ...],
-    columns: Sequence[NDArray[Any]],
+    columns: Sequence[Column],
 ) -> None:
-    """Execute ``statements``, by size, over the rows of ``columns``; each is bound ``shared``
-    first. The columns are of one length, which may be 0."""
-    count, width = len(columns[0]), len(columns)
-    flat: list[Any] = [None] * (count * width)
-    for place, column in enumerate(columns):
-        flat[place::width] = column.tolist()
-    done = 0
-    for size, statement in statements.items():
-        while count - done >= size:
-            cells = flat[done * width : (done + size) * width]
-            added = conn.execute(statement, (*shared, *cells)).rowcount
-            if added != size:  # a join found nothing
-                raise LedgerRefused(f"{size - added} rows name a text that was not given")
-            done += size
+    """Execute ``statements``, by size, over the rows of ``columns``.
+
+    Each is bound ``shared`` first, then for every column of ``Places`` the JSON of the values that
+    its rows name, then its rows. The columns are of one length, which may be 0; the first holds no
+    NULL, so that a row without it is none.
+    """
+    width = len(columns)
+    texts, lists = list(shared), []
+    for column in columns:
+        if isinstance(column, Places):
+            used, place = np.unique(column.place, return_inverse=True)
+            texts.append(codec.dumps([column.values[value] for value in used.tolist()]))
+            lists.append(place.tolist())
+        else:
+            lists.append(column.tolist() if isinstance(column, np.ndarray) else column)
+    left = len(lists[0])
+    cells: list[Any] = [None] * (left * width)
+    for number, cell in enumerate(lists):
+        cells[number::width] = cell
+    sizes = sorted(statements)
+    at = 0
+    while left > 0:
+        size = next((size for size in sizes if left <= size), sizes[-1])
+        if left * _EMPTIEST < size:
+            size = next(size for size in reversed(sizes) if size <= left)
+        part = cells[at : at + size * width]
+        part += [None] * (size * width - len(part))
+        added = conn.execute(statements[size], texts + part).rowcount
+        if added != min(size, left):  # a join found nothing
+            raise LedgerRefused(f"{min(size, left) - added} rows are of no place")
+        at += size * width
+        left -= size
 
 
 def refuse_infinite(table: str, **figures: Floats) -> None:
@@ -157,29 +183,24 @@ def refuse_infinite(table: str, **figures: Floats) -> None:
             raise LedgerRefused(f"{table}.{name} is not finite", field=name)
 
 
-def statements(head: str, marks: str, tail: str = "") -> dict[int, str]:
-    """Statements by size: ``marks`` once a row, between ``head`` and ``tail``."""
-    return {size: f"{head}{', '.join([f'({marks})'] * size)}{tail}" for size in ROWS_PER_STATEMENT}
+def statements(head: str, width: int, tail: str) -> dict[int, str]:
+    """Statements by size: so many rows of ``width`` values, between ``head`` and ``tail``."""
+    row = f"({', '.join('?' * width)})"
+    return {size: f"{head}{', '.join([row] * size)}{tail}" for size in SIZES}
 
-
-def _marks(width: int) -> str:
-    return ", ".join("?" * width)
-
-
-_SYMBOLS = "symbols (place, name) AS MATERIALIZED (SELECT key, value FROM json_each(?2))"
 
 _ORDERS = statements(
-    f"""
+    """
 INSERT INTO orders (
     run_id, order_id, step_index, symbol, side, order_type, quantity_type, requested_quantity,
     quantity, time_in_force, status, reason, filled_quantity, closed_step)
-WITH {_SYMBOLS},
+WITH symbols (place, name) AS MATERIALIZED (SELECT key, value FROM json_each(?2)),
 endings (place, side, quantity_type, status, reason) AS MATERIALIZED (
     SELECT key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
            json_extract(value, '$[2]'), json_extract(value, '$[3]')
     FROM json_each(?3)),
 rows (decided, number, symbol, ending, requested, quantity, filled, closed) AS (VALUES """,
-    _marks(8),
+    8,
     """)
 SELECT ?1, decided || '-' || number, decided, symbols.name, endings.side, 'market',
        endings.quantity_type, requested, quantity, 'day', endings.status, endings.reason, filled,
@@ -187,25 +208,26 @@ SELECT ?1, decided || '-' || number, decided, symbols.name, endings.side, 'marke
 FROM rows
 CROSS JOIN symbols ON symbols.place = rows.symbol
 CROSS JOIN endings ON endings.place = rows.ending
+WHERE decided IS NOT NULL
 """,
 )
 
 _FILLS = statements(
-    f"""
+    """
 INSERT INTO fills (
     run_id, fill_id, order_id, step_index, ts, symbol, side, quantity, price, reference_price,
     commission, fees, slippage, realized_pnl, position_after, avg_cost_after)
-WITH {_SYMBOLS},
-moments (place, ts) AS MATERIALIZED (SELECT key, value FROM json_each(?3)),
-rows (fill_id, decided, number, step, moment, symbol, quantity, price, reference, commission, fees,
+WITH symbols (place, name) AS MATERIALIZED (SELECT key, value FROM json_each(?2)),
+rows (fill_id, decided, number, step, seconds, symbol, quantity, price, reference, commission, fees,
       slippage, realized, after, avg_cost) AS (VALUES """,
-    _marks(15),
+    15,
     """)
-SELECT ?1, fill_id, decided || '-' || number, step, moments.ts, symbols.name,
+SELECT ?1, fill_id, decided || '-' || number, step,
+       strftime('%Y-%m-%dT%H:%M:%SZ', seconds, 'unixepoch'), symbols.name,
        iif(quantity < 0, 'sell', 'buy'), abs(quantity), price, reference, commission, fees,
        slippage, realized, after, avg_cost
 FROM rows
-CROSS JOIN moments ON moments.place = rows.moment
 CROSS JOIN symbols ON symbols.place = rows.symbol
+WHERE fill_id IS NOT NULL
 """,
 )

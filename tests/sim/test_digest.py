@@ -102,7 +102,7 @@ def test_known_bytes() -> None:
     decisions = {0: Decision((Order.buy(A, 5),), (Target(A, 0.5),), ("t",), 0.25, "why")}
     _, result = play(panel, rules_of(), decisions)
     digest = hashlib.sha256(canonical_bytes(result)).hexdigest()
-    assert digest == "733bcbc5dc40353c1a04efdd0e9297a5bb84688005bef0c3b931b77470e1eb9e"
+    assert digest == "56885942ce8ff405f2a8858bbc18a14ff4281b02855920e36337b4c09f295a8e"
 
 
 def test_packed_rows_have_the_bytes_of_their_records() -> None:
