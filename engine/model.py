@@ -314,7 +314,8 @@ class RunRequest:
 
     ``symbols`` None asks for all the source has. ``start`` and ``end`` are inclusive dates.
     ``speed`` is in steps per second, None as fast as it goes; ``paused`` prepares only;
-    ``breakpoints`` are conditions at which it pauses (``engine.sim.expressions``).
+    ``breakpoints`` are conditions at which it pauses (``engine.sim.expressions``). ``isolate`` has
+    the strategy decide in a process of its own, which may take ``isolate_memory`` megabytes.
     """
 
     strategy: str
@@ -336,6 +337,8 @@ class RunRequest:
     paused: bool = False
     baselines: bool = True
     breakpoints: tuple[str, ...] = ()
+    isolate: bool = False
+    isolate_memory: int = 2048
 
 
 @dataclass(frozen=True, slots=True)

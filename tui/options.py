@@ -101,11 +101,15 @@ OPTIONS: Final[tuple[RunOption, ...]] = (
     RunOption("speed", "number", "Steps a second [default: all it can].", metavar="RATE"),
     RunOption("paused", "flag", "Prepare the run and leave it for the app or `resume`."),
     RunOption("break", "many", "Pause where this holds; may be repeated.", metavar="EXPR"),
+    RunOption("isolate", "flag", "Run the strategy in a process of its own."),
+    RunOption(
+        "isolate-memory", "integer", "Memory it may take there, in MB.", "2048", metavar="MB"
+    ),
     RunOption("baselines", "switch", "Run buy-and-hold beside it.", "yes"),
 )
 BY_NAME: Final[Mapping[str, RunOption]] = {option.name: option for option in OPTIONS}
 
-NOT_YET: Final = ("alpaca-url", "isolate", "environment", "config")
+NOT_YET: Final = ("alpaca-url", "environment", "config")
 
 
 def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
@@ -152,6 +156,8 @@ def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
         paused=given.flag("paused"),
         baselines=given.flag("baselines", default=True),
         breakpoints=tuple(given.many("break")),
+        isolate=given.flag("isolate"),
+        isolate_memory=given.integer("isolate-memory", 2048),
     )
 
 
@@ -221,9 +227,9 @@ class _Given:
         value = self.optional_number(name)
         return default if value is None else value
 
-    def integer(self, name: str) -> int:
+    def integer(self, name: str, default: int = 0) -> int:
         text = self.text(name)
-        return 0 if text is None else _number(name, text, int)
+        return default if text is None else _number(name, text, int)
 
 
 def _number(name: str, text: str, kind: Callable[[str], Any]) -> Any:
@@ -339,6 +345,8 @@ def _differences(request: RunRequest) -> list[tuple[str, str]]:
         ("speed", request.speed, None),
         ("paused", request.paused, False),
         *(("break", text, None) for text in request.breakpoints),
+        ("isolate", request.isolate, False),
+        ("isolate-memory", request.isolate_memory, plain.isolate_memory),
         ("baselines", request.baselines, True),
     ]
     return [(name, _shown(value)) for name, value, default in rows if value != default]

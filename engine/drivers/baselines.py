@@ -26,6 +26,7 @@ def baselines_of(request: RunRequest) -> list[RunRequest]:
         paused=False,
         baselines=False,
         breakpoints=(),
+        isolate=False,
     )
     baselines = []
     if request.strategy != "buy_and_hold":

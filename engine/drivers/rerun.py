@@ -24,11 +24,10 @@ from engine.model import Decision, RunRequest
 from engine.runs.config import decode_request, encode_request
 from engine.runs.output import RunOutput, captured
 from engine.runs.panels import panel_of
-from engine.runs.requests import Prepared, prepare
+from engine.runs.requests import Prepared, load_strategy, prepare
 from engine.sim.observation import Observation
 from engine.sim.panel import Panel
 from engine.sim.simulation import Simulation
-from engine.strategies import registry
 
 _STEPS_A_PULSE: Final = 256
 
@@ -53,7 +52,7 @@ def decide_afresh(
     simulation = Simulation(panel, prepared.request.rules, prepared.request.params)
     with captured(RunOutput(Path(os.devnull))):
         if prepared.loaded.info.path is not None:
-            prepared = replace(prepared, loaded=registry.load(prepared.request.strategy))
+            prepared = replace(prepared, loaded=load_strategy(prepared.request))
         try:
             decide = decider_of(prepared, panel)
         except StrategyFault as fault:

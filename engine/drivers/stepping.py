@@ -37,6 +37,9 @@ class Stepping:
         """As ``Simulation.advance``, without a wrapper around each call."""
         return simulation.advance(state, self._decide, stop, self._explain)
 
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
     def _explain(self, error: BaseException, step: int) -> StrategyError:
         return fault_of("decide", error, self._path, step)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 from engine.drivers.stepping import Stepping, fault_of
 from engine.drivers.vector import Vector
 from engine.errors import StepdeckError
@@ -16,7 +20,12 @@ def decider(session: Session) -> Decider | None:
 
     How a vector strategy's decisions are made, and why if not compiled, goes into the metadata.
     """
-    decide = decider_of(session.prepared, session.simulation.panel)
+    decide = decider_of(
+        session.prepared,
+        session.simulation.panel,
+        log=session.output.path,
+        stopped=session.closed.is_set,
+    )
     if isinstance(decide, Vector):
         session.metadata["execution"] = decide.execution
         notices = session.metadata.setdefault("notices", [])
@@ -25,9 +34,16 @@ def decider(session: Session) -> Decider | None:
     return decide
 
 
-def decider_of(run: Prepared, panel: Panel) -> Decider | None:
+def decider_of(
+    run: Prepared,
+    panel: Panel,
+    *,
+    log: Path = Path(os.devnull),
+    stopped: Callable[[], bool] = lambda: False,
+) -> Decider | None:
     """What decides a run's steps: its strategy, prepared; its tape; None for a person.
 
+    ``log`` gets what an isolated strategy prints; ``stopped`` says when nobody waits any more.
     Raises ``StrategyError`` for a strategy that fails while it is made or prepared, ``InvalidTape``
     for a tape with a decision off the grid.
     """
@@ -35,6 +51,10 @@ def decider_of(run: Prepared, panel: Panel) -> Decider | None:
     if loaded.tape is not None:
         decisions = loaded.tape.resolve(panel.stamps)
         return Stepping(lambda observation: decisions.get(observation.step))
+    if run.request.isolate and run.driver == "strategy":
+        from engine.drivers.isolated import Isolated
+
+        return Isolated(run, panel, log, stopped)
     if loaded.make is None:
         return None
     path, where = loaded.info.path, "prepare"

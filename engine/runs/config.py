@@ -14,6 +14,7 @@ from engine.model import Costs, Rules, RunRequest
 # What a run is called, how fast it goes, where it stops and who watches change no result.
 _NOT_IN_HASH = frozenset(
     {"name", "tags", "agent_id", "speed", "paused", "baselines", "breakpoints"}
+    | {"isolate", "isolate_memory"}
 )
 
 

@@ -7,6 +7,7 @@ sends what is written inside ``captured`` to that run's log, and passes on every
 from __future__ import annotations
 
 import io
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -71,6 +72,12 @@ class _Router(io.TextIOBase):
     @property
     def encoding(self) -> str:  # type: ignore[override]
         return self.outer.encoding
+
+
+def current_log() -> Path:
+    """Where the output of this thread goes; ``os.devnull`` outside ``captured``."""
+    output: RunOutput | None = getattr(_here, "output", None)
+    return Path(os.devnull) if output is None else output.path
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from engine.market.actions import COLUMN_SPECS
 from engine.model import Driver, Rules, RunRequest
 from engine.sim.expressions import parse
 from engine.sim.lots import LEAST_LOT
-from engine.strategies import registry
+from engine.strategies import outside, registry
 
 FILL_RULES = ("next_open", "close")
 
@@ -66,7 +66,19 @@ def prepare(
             field="start",
             remedy="give a start on or before the end",
         )
-    loaded = loaded or registry.load(request.strategy)
+    _require(
+        64 <= request.isolate_memory <= 2**30,
+        "isolate-memory",
+        request.isolate_memory,
+        "megabytes, 64 or more",
+    )
+    if loaded is not None and request.isolate:
+        raise InvalidOption(
+            "a class at hand cannot be isolated",
+            field="isolate",
+            remedy="name its file as FILE.py:Class",
+        )
+    loaded = loaded or load_strategy(request)
     params = registry.parse_params(loaded.info, request.params)
     source = source or market.resolve(request)
     for text in request.breakpoints:
@@ -89,6 +101,16 @@ def _check_breakpoint(text: str, symbols: tuple[str, ...]) -> None:
     except InvalidExpression as error:
         error.field = "break"
         raise
+
+
+def load_strategy(request: RunRequest) -> registry.LoadedStrategy:
+    """The strategy that a request names; one to be isolated is not executed in this process.
+
+    Raises what ``registry.load`` raises.
+    """
+    if request.isolate and outside.is_file(request.strategy):
+        return outside.load_outside(request.strategy)
+    return registry.load(request.strategy)
 
 
 def _from_anywhere(spec: str, path: Path | None) -> str:

@@ -14,7 +14,7 @@ from engine.errors import (
     StepdeckError,
     TooManyActiveRuns,
 )
-from engine.model import Rules
+from engine.model import Rules, RunRequest
 from engine.runs import config
 from engine.runs.lifecycle import EndReason, Status, Trigger, sources, target
 from engine.runs.limits import Limits
@@ -26,9 +26,10 @@ from engine.store.ledger import Ledger
 from engine.version import __version__
 
 
-def how_made(surface: str) -> dict[str, Any]:
+def how_made(surface: str, request: RunRequest) -> dict[str, Any]:
     """The ``metadata`` of a new run: what made it, and with which versions."""
-    return {
+    isolated = {"isolated": {"memory_mb": request.isolate_memory}} if request.isolate else {}
+    return isolated | {
         "surface": surface,
         "engine_version": __version__,
         "python": platform.python_version(),

@@ -108,7 +108,7 @@ class RunService:
         prepared = prepare(request, loaded=loaded, source=source)
         request = prepared.request
         run_id = uuid.uuid4().hex[:12]
-        metadata = rows.how_made(self.surface)
+        metadata = rows.how_made(self.surface, request)
         if request.breakpoints and baseline_of is None:
             metadata["breakpoints"] = encode(of_texts(request.breakpoints))
         columns = rows.first_row(
@@ -519,6 +519,8 @@ class RunService:
     def drop(self, session: Session) -> None:
         """Forget the session; its row, if it is still ours, is left as it is."""
         session.closed.set()
+        if session.decide is not None:
+            session.decide.close()
         self.sessions.pop(session.run_id, None)
 
     def move(

@@ -52,6 +52,9 @@ class Decider(Protocol):
     def advance(self, simulation: Simulation, state: State, stop: int, /) -> Advance:
         """Make decisions until ``stop`` of them are made, or the run is over, or a fault."""
 
+    def close(self) -> None:
+        """Let go of what is more than memory; whoever waits for an answer gets a fault."""
+
 
 @dataclass(frozen=True, slots=True)
 class Log:

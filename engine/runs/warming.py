@@ -12,10 +12,9 @@ from engine.model import RunRecord
 from engine.runs import config
 from engine.runs.output import RunOutput, captured
 from engine.runs.replay import retrace
-from engine.runs.requests import Prepared, prepare
+from engine.runs.requests import Prepared, load_strategy, prepare
 from engine.runs.session import Decider, Log, Progress, Session
 from engine.sim.state import StepResult
-from engine.strategies import registry
 
 if TYPE_CHECKING:
     from engine.runs.service import RunService
@@ -52,7 +51,7 @@ def _fresh(prepared: Prepared) -> Prepared:
     loaded = prepared.loaded
     if loaded.info.path is None:
         return prepared
-    again = registry.load(prepared.request.strategy)
+    again = load_strategy(prepared.request)
     refuse_other_source(prepared.strategy, loaded.source_hash, again.source_hash)
     return replace(prepared, loaded=again)
 

@@ -171,6 +171,11 @@ class Observation:
             return self._rng
 
 
+def account_of(observation: Observation) -> Account:
+    """The account as the observation has it, to make the same observation elsewhere."""
+    return observation._account
+
+
 class PreparedPanel:
     """The whole panel, lent to ``Strategy.prepare`` for causal precomputation.
 

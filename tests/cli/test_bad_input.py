@@ -99,7 +99,7 @@ def test_options_of_a_later_version_are_refused_by_name(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--isolate",), "--isolate is not in this version yet"),
+        (("--isolate", "--isolate-memory", "1"), "isolate-memory is 1; give megabytes, 64 or more"),
         (("--source", "alpaca"), "not there"),
     ],
 )

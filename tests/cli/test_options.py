@@ -52,7 +52,7 @@ def test_every_option_has_its_place() -> None:
         "commission-pct": "0.001", "slippage-bps": "2.5", "participation": "0.1",
         "allow-short": True, "max-leverage": "2", "risk-free": "0.04", "seed": "7", "name": "n",
         "tag": ["x", "y"], "agent": "bot", "speed": "10", "paused": True, "baselines": False,
-        "break": ["fill", "drawdown < -5%"],
+        "break": ["fill", "drawdown < -5%"], "isolate": True, "isolate-memory": "512",
     }  # fmt: skip
     assert set(values) == {option.name for option in OPTIONS} - {"universe"}
     request = build_request("sma_cross", values)
