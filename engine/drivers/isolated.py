@@ -28,6 +28,7 @@ from engine import codec
 from engine.drivers.stepping import Stepping
 from engine.errors import StrategyError, StrategyFault, error_of
 from engine.model import HOLD, CorporateAction, Decision, RunRequest
+from engine.runs.output import current_log
 from engine.runs.requests import Prepared
 from engine.sim.observation import Observation, account_of
 from engine.sim.panel import FIELDS, Panel
@@ -66,17 +67,18 @@ class Setup(NamedTuple):
 
     request: RunRequest
     panel: SharedPanel
-    log: Path
+    log: str
     parent: int
 
 
 class Isolated(Stepping):
     """The decisions of a strategy that runs in another process.
 
-    ``stopped`` is asked while an answer is waited for: the run has ended, and so does the process.
+    What it prints goes where this thread's output goes. ``stopped`` is asked while an answer is
+    waited for: the run has ended, and so does the process.
     """
 
-    def __init__(self, run: Prepared, panel: Panel, log: Path, stopped: Callable[[], bool]) -> None:
+    def __init__(self, run: Prepared, panel: Panel, stopped: Callable[[], bool]) -> None:
         """Start the process and let it prepare. Raises ``StrategyFault`` where that fails."""
         path = run.loaded.info.path
         super().__init__(self._ask, path)
@@ -100,7 +102,7 @@ class Isolated(Stepping):
             theirs.close()
         self._conn = Connection(ours.detach())
         weakref.finalize(self, _end, self._process, self._conn, self._trace)
-        self._send(Setup(run.request, shared, log, os.getpid()))
+        self._send(Setup(run.request, shared, str(current_log()), os.getpid()))
         self._receive("prepare", None)
 
     def close(self) -> None:
@@ -110,7 +112,7 @@ class Isolated(Stepping):
             self._process.wait(1.0)
 
     def _ask(self, observation: Observation) -> Decision:
-        self._send((observation.step, account_of(observation)))
+        self._send((observation.step, account_of(observation), str(current_log())))
         answer = self._receive("decide", observation.step)
         return codec.decode_decision(codec.loads(answer)) if answer else HOLD
 

@@ -38,19 +38,30 @@ def serve(conn: Connection, panel_file: int, trace: int) -> None:
     faulthandler.enable(trace, all_threads=False)
     threading.Thread(target=_leave_with, args=(setup.parent,), daemon=True).start()
     panel = _mapped(setup.panel, panel_file)
-    with captured(RunOutput(setup.log)):
-        _limit_memory(setup.request.isolate_memory)
-        try:
+    outputs = _Outputs()
+    _limit_memory(setup.request.isolate_memory)
+    try:
+        with captured(outputs[setup.log]):
             decide = _decider(setup, panel)
-        except StepdeckError as error:
-            conn.send_bytes(_refusal(error))
-            return
-        conn.send_bytes(b".")
-        rules = setup.request.rules
-        view = View(panel, LotGrid(rules.lot), rules.seed, setup.request.params)
-        while True:
-            step, account = pickle.loads(conn.recv_bytes())  # noqa: S301
-            conn.send_bytes(_answer(decide, Observation(view, step, account)))
+    except StepdeckError as error:
+        conn.send_bytes(_refusal(error))
+        return
+    conn.send_bytes(b".")
+    rules = setup.request.rules
+    view = View(panel, LotGrid(rules.lot), rules.seed, setup.request.params)
+    while True:
+        step, account, log = pickle.loads(conn.recv_bytes())  # noqa: S301
+        with captured(outputs[log]):
+            answer = _answer(decide, Observation(view, step, account))
+        conn.send_bytes(answer)
+
+
+class _Outputs(dict[str, RunOutput]):
+    """The logs by path, each opened when something first goes there."""
+
+    def __missing__(self, path: str) -> RunOutput:
+        self[path] = output = RunOutput(Path(path))
+        return output
 
 
 def _decider(setup: Setup, panel: Panel) -> Stepping:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 from engine.drivers.stepping import Stepping, fault_of
 from engine.drivers.vector import Vector
@@ -23,7 +21,6 @@ def decider(session: Session) -> Decider | None:
     decide = decider_of(
         session.prepared,
         session.simulation.panel,
-        log=session.output.path,
         stopped=session.closed.is_set,
     )
     if isinstance(decide, Vector):
@@ -38,12 +35,11 @@ def decider_of(
     run: Prepared,
     panel: Panel,
     *,
-    log: Path = Path(os.devnull),
     stopped: Callable[[], bool] = lambda: False,
 ) -> Decider | None:
     """What decides a run's steps: its strategy, prepared; its tape; None for a person.
 
-    ``log`` gets what an isolated strategy prints; ``stopped`` says when nobody waits any more.
+    ``stopped`` says when nobody waits for an isolated strategy's answer any more.
     Raises ``StrategyError`` for a strategy that fails while it is made or prepared, ``InvalidTape``
     for a tape with a decision off the grid.
     """
@@ -54,7 +50,7 @@ def decider_of(
     if run.request.isolate and run.driver == "strategy":
         from engine.drivers.isolated import Isolated
 
-        return Isolated(run, panel, log, stopped)
+        return Isolated(run, panel, stopped)
     if loaded.make is None:
         return None
     path, where = loaded.info.path, "prepare"

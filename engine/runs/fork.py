@@ -163,7 +163,7 @@ def _session(
 ) -> Session:
     run_id = uuid.uuid4().hex[:12]
     request = prepared.request
-    metadata = rows.how_made(service.surface)
+    metadata = rows.how_made(service.surface, request)
     metadata["bars"] = dict(panel.provenance)
     metadata["notices"] = rows.notices(request.rules, panel)
     if log.own_from:

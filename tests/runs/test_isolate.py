@@ -140,6 +140,23 @@ def test_its_memory_has_the_limit_that_was_asked_for(
         deck.service.create(replace(window, isolate_memory=3))
 
 
+def test_a_fork_of_an_isolated_run_is_isolated(
+    deck: Deck, strategy_file: Callable[[str], str]
+) -> None:
+    """It begins with what its parent decided, and goes on as it did; nothing is printed twice."""
+    request = replace(WINDOW, strategy=strategy_file(EVERYTHING.strip()))
+    parent = deck.run(request)
+    fork = deck.service.fork(parent.run_id, 50)
+    deck.host.enqueue(fork)
+    assert deck.host.wait_idle(60)
+    assert isinstance(fork.decide, Isolated)
+    deck.service.resume(fork.run_id)
+    assert fork.closed.wait(60)
+    assert deck.digest(fork.run_id) == deck.digest(parent.run_id)
+    assert deck.service.record(fork.run_id).metadata["isolated"] == {"memory_mb": 2048}
+    assert log_path(deck.ledger.path, fork.run_id).read_text().startswith("50 ")
+
+
 def test_an_endless_loop_is_cancelled_and_its_process_ends(
     deck: Deck, strategy_file: Callable[[str], str], tmp_path: Path
 ) -> None:
