@@ -14,13 +14,18 @@ from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.keys import Place
 from tui.messages import Broke, PollTrouble
+from tui.screens.asking import AskDialog
 from tui.screens.base import DeckScreen, too_small
+from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import ConfirmDialog, ErrorDialog, QuitDialog
+from tui.screens.export import ExportDialog
 from tui.screens.go_to import GoToDialog
 from tui.screens.help import HelpScreen, help_text
+from tui.screens.log import LogScreen
 from tui.screens.new_run import NewRunScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.settings import SettingsScreen
 from tui.screens.ticket import TicketDialog
 from tui.widgets.table import DeckTable
 
@@ -46,7 +51,7 @@ async def test_help_lists_the_keys_of_the_place_one_is_in(gateway: Gateway) -> N
 
 def test_help_names_every_action_of_its_places() -> None:
     """Nothing that can be pressed is missing from help."""
-    for place in (Place.RUNS, Place.RUN, Place.FORM):
+    for place in (Place.RUNS, Place.RUN, Place.FORM, Place.COMPARE, Place.LOG, Place.SETTINGS):
         text = help_text(keys.Keys(), (place, Place.LIST), ids=True).plain
         for action in keys.of(place, Place.LIST, Place.EVERYWHERE):
             assert action.help in text
@@ -59,6 +64,11 @@ def test_every_action_has_its_method() -> None:
         Place.RUNS: (RunsScreen,),
         Place.RUN: (RunScreen,),
         Place.FORM: (NewRunScreen,),
+        Place.COMPARE: (CompareScreen,),
+        Place.LOG: (LogScreen,),
+        Place.SETTINGS: (SettingsScreen,),
+        Place.ASK: (AskDialog,),
+        Place.EXPORT: (ExportDialog,),
         Place.TICKET: (TicketDialog,),
         Place.GO_TO: (GoToDialog,),
         Place.CONFIRM: (ConfirmDialog,),
