@@ -10,7 +10,7 @@ from __future__ import annotations
 import _sqlite3
 import ctypes
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -195,8 +195,9 @@ class _Shim:
 
             def on_sync(file: int, flags: int) -> int:
                 # Recorded when it is done: what it promises holds from then on.
-                code = disk.refuse(Sync(names[file]))
-                if code is None and (code := sync(file, flags)) == 0:
+                refused = disk.refuse(Sync(names[file]))
+                code = int(sync(file, flags)) if refused is None else refused
+                if code == 0:
                     disk.ops.append(Sync(names[file]))
                 return code
 
@@ -217,7 +218,7 @@ class Image(NamedTuple):
 
 
 def after_power_loss(
-    before: dict[str, bytes], ops: list[Op], at: int, how: str, chance: random.Random
+    before: dict[str, bytes], ops: Sequence[Op], at: int, how: str, chance: random.Random
 ) -> Image:
     """The files if the power goes before operation ``at``.
 
