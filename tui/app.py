@@ -161,7 +161,7 @@ class StepdeckApp(App[None]):
             self.open_run(self._first_run)
         if not self.is_headless:
             # A window that closes and a machine that goes down leave no time for questions.
-            for number in (signal.SIGTERM, signal.SIGHUP):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self.exit)
             self._stop_outside_transactions()
         self.poller.start()

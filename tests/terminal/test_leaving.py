@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,11 +92,19 @@ def test_quit_by_mouse(deck: OpenDeck, books: Books) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signals_interrupt(
-    deck: OpenDeck, shell: Shell, books: Books, slow: str, number: signal.Signals
+    deck: OpenDeck,
+    shell: Shell,
+    books: Books,
+    slow: str,
+    number: signal.Signals,
+    record_counts: Callable[[str], None],
 ) -> None:
     """SIGTERM and SIGHUP leave live runs resumable and the terminal as it was, without a word."""
     app = open_running(deck, shell, books, slow)
+    began = time.monotonic()
     app.signal(number)
+    app.waiting(lambda _: books.status("long") == "interrupted", "the run to be left")
+    record_counts(f"{number.name} with the app open: left in {time.monotonic() - began:.2f} s")
     assert app.leaves() == 0
     left_resumable(app, books)
     assert app.afterwards == ""
@@ -139,3 +148,51 @@ def test_a_ledger_that_is_none(deck: OpenDeck, tmp_path: Path) -> None:
     assert line.startswith("stepdeck: ")
     assert str(path) in line
     assert path.read_text("utf-8") == "not a database"
+
+
+def test_interrupt_signals(
+    deck: OpenDeck,
+    shell: Shell,
+    books: Books,
+    slow: str,
+    record_counts: Callable[[str], None],
+) -> None:
+    """SIGINT twice and more is no crash: the run stays resumable, the terminal as it was."""
+    app = open_running(deck, shell, books, slow)
+    began, sent = time.monotonic(), 0
+    while app.process.poll() is None:
+        app.signal(signal.SIGINT)
+        sent += 1
+        time.sleep(0.02)
+    gone = time.monotonic() - began
+    assert app.leaves() == 0
+    assert sent > 1
+    left_resumable(app, books)
+    assert app.afterwards == ""
+    record_counts(
+        f"SIGINT {sent} times with the app open: left in {time.monotonic() - began:.2f} s"
+    )
+
+
+def test_stop_and_go_on(deck: OpenDeck, shell: Shell, books: Books, slow: str) -> None:
+    """SIGTSTP gives the terminal back and holds nobody up; after SIGCONT the app and run go on."""
+    app = open_running(deck, shell, books, slow)
+    app.signal(signal.SIGTSTP)
+    app.waiting(lambda _: not app.modes[1049], "the shell's own screen")
+    stopped = books.step("long")
+    # Another process writes meanwhile: the one that stands still is outside of transactions.
+    other = shell.run(
+        "run", "buy_and_hold", "--symbols", "IBM", "--name", "quick", "--no-baselines"
+    )
+    assert "completed" in other
+    assert books.status("quick") == "completed"
+    assert books.status("long") == "running"
+    assert books.step("long") == stopped
+    app.signal(signal.SIGCONT)
+    app.waiting(lambda _: app.modes[1049], "the app's screen")
+    app.waiting(lambda _: books.step("long") > stopped, "the run going on")
+    app.press("q")
+    app.sees("live here")
+    app.press("enter")
+    assert app.leaves() == 0
+    left_resumable(app, books)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,6 +15,9 @@ from tui.commands.common import Deck, db_option, pass_deck
 
 if TYPE_CHECKING:
     from tui.gateway import Gateway
+
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks the app to end. Ctrl-C is a key there; a SIGINT comes from elsewhere."""
 
 
 @click.command("open")
@@ -60,7 +63,10 @@ def require_terminal() -> None:
 def show_app(
     deck: Deck, gateway: Gateway, run_id: str | None = None, *, read_only: bool = False
 ) -> int:
-    """Run the app over an open gateway; its return code."""
+    """Run the app over an open gateway, and close that; its return code.
+
+    Afterwards the process is about to end: signals that would end it are not heeded any more.
+    """
     if deck.settings.no_color:
         # Textual looks for the variable when it is imported, and so do the children it starts.
         os.environ["NO_COLOR"] = "1"
@@ -73,13 +79,17 @@ def show_app(
         app.driver_class = PageDriver
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        # As after `q` and "interrupt": the caller closes the ledger and clears up behind it.
+        # As after `q` and "interrupt": what is left is closed below, and clears up behind itself.
         app.exit()
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in _ENDING:
+        signal.signal(number, leave)
     try:
         app.run()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        # The first has been heeded. What leaves the ledger in order is not to be cut short by the
+        # next, up to the process's own end.
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
+        gateway.close(live="interrupt")
     return app.return_code or 0
