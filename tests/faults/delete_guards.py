@@ -22,7 +22,7 @@ from tests.faults.guards import GUARDS, Guard
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REPORT: Final = Path(__file__).with_name("GUARDS.md")
-LIMIT_SECONDS: Final = 180
+LIMIT_SECONDS: Final = 120
 HEAD: Final = """# The guards, deleted one by one
 
 Written by `make guards`: each guard of `guards.py` is deleted in a copy of the tree, and its test

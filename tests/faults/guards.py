@@ -25,7 +25,7 @@ _SCHEMA: Final = "engine/store/schema.py"
 _LEDGER: Final = "engine/store/ledger.py"
 _CONNECTION: Final = "engine/store/connection.py"
 _STORE: Final = "tests/store/test_writes.py"
-_ENDINGS: Final = "tests/faults/test_endings.py::test_at_random"
+_FENCES: Final = "tests/faults/test_fences.py"
 
 GUARDS: Final[tuple[Guard, ...]] = (
     # -- leases -----------------------------------------------------------------------------------
@@ -106,14 +106,14 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "    if before is None or before not in {str(source) for source in sources}:\n"
         "        return None\n",
         "    if before is None:\n        return None\n",
-        f"{_STORE}::test_adopt",
+        f"{_FENCES}::test_an_adoption_of_what_is_no_prey",
     ),
     Guard(
         "an adoption makes a new epoch",
         _WRITES,
         '        "lease_epoch": old_epoch + 1,\n',
         '        "lease_epoch": old_epoch,\n',
-        f"{_STORE}::test_adopted_owner_is_fenced",
+        f"{_FENCES}::test_a_run_taken_up_again_is_another_lease",
     ),
     Guard(
         "a heartbeat asks for its lease",
@@ -129,7 +129,7 @@ GUARDS: Final[tuple[Guard, ...]] = (
         _WRITES,
         'WHERE run_id = ? AND owner_instance IS ? "\n        f"AND lease_epoch = ? AND (status',
         'WHERE run_id = ? AND ? IS NOT 1 "\n        f"AND ? <> -1 AND (status',
-        "tests/faults/test_fences.py::test_columns_of_a_lost_run",
+        f"{_FENCES}::test_columns_of_a_lost_run",
     ),
     Guard(
         "a rewind asks for its lease",
@@ -265,9 +265,8 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "one decision a step",
         _SCHEMA,
         "    PRIMARY KEY (run_id, step_index)\n) STRICT, WITHOUT ROWID;\nCREATE UNIQUE",
-        "    PRIMARY KEY (run_id, step_index, step_id, lease_epoch, decision)\n"
-        ") STRICT, WITHOUT ROWID;\nCREATE UNIQUE",
-        f"{_STORE}::test_one_decision_a_step",
+        "    PRIMARY KEY (run_id, step_index, step_id)\n) STRICT, WITHOUT ROWID;\nCREATE UNIQUE",
+        f"{_FENCES}::test_a_step_is_decided_once",
     ),
     Guard(
         "one step a key",
@@ -334,7 +333,7 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "        draft.rename(path)\n"
         "        held = cls(ledger, file, identity, locked=_lock(file))\n"
         "        path.rename(draft)\n",
-        "tests/faults/test_fences.py::test_an_owner_is_never_seen_unlocked",
+        f"{_FENCES}::test_an_owner_is_never_seen_unlocked",
     ),
     Guard(
         "a probe disturbs no owner",
@@ -384,7 +383,7 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "            if (record.owner_instance, record.lease_epoch) != "
         "(service.instance.id, session.epoch):\n",
         "            if False:\n",
-        "tests/faults/test_fences.py::test_an_idle_owner_learns_that_it_was_robbed",
+        f"{_FENCES}::test_an_idle_owner_learns_that_it_was_robbed",
     ),
     # -- caps -------------------------------------------------------------------------------------
     Guard(
@@ -486,7 +485,7 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "engine/runs/commit.py",
         "            wait or len(session.in_flight) > MAX_IN_FLIGHT or",
         "            len(session.in_flight) > MAX_IN_FLIGHT or",
-        "tests/faults/test_fences.py::test_an_answer_waits_for_its_commit",
+        f"{_FENCES}::test_an_answer_waits_for_its_commit",
     ),
     Guard(
         "a run that is closed takes nothing",
@@ -494,21 +493,21 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "            if session.closed.is_set() or session.status not in MOVING or not "
         "session.progress:\n",
         "            if not session.progress:\n",
-        "tests/faults/test_fences.py::test_a_closed_session_takes_nothing",
+        f"{_FENCES}::test_a_closed_session_takes_nothing",
     ),
     Guard(
         "a loader that comes late brings nothing back",
         "engine/runs/service.py",
         "            if not session.closed.is_set():\n                session.bars = bars\n",
         "            if True:\n                session.bars = bars\n",
-        "tests/faults/test_fences.py::test_a_late_loader_brings_nothing_back",
+        f"{_FENCES}::test_a_late_loader_brings_nothing_back",
     ),
     Guard(
         "the state table is asked",
         "engine/runs/service.py",
         "        after(session.status, trigger)\n",
         "",
-        "tests/faults/test_fences.py::test_the_state_table_is_asked",
+        f"{_FENCES}::test_the_state_table_is_asked",
     ),
     # -- going on ---------------------------------------------------------------------------------
     Guard(
@@ -539,14 +538,14 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "        if log.anchor is not None and stop == log.anchor[0] and progress.digest != "
         "log.anchor[1]:\n",
         "        if False:\n",
-        "tests/faults/test_fences.py::test_changed_rows_are_not_gone_on_from",
+        f"{_FENCES}::test_changed_rows_are_not_gone_on_from",
     ),
     Guard(
         "force takes only what is active",
         "engine/runs/adoption.py",
         "    taken = force and record.status in ACTIVE and run_id not in service.sessions\n",
         "    taken = force\n",
-        "tests/faults/test_fences.py::test_force_takes_no_finished_run",
+        f"{_FENCES}::test_force_takes_no_finished_run",
     ),
     Guard(
         "a living owner's run is taken by force alone",

@@ -17,6 +17,7 @@ from engine.errors import (
     IllegalTransition,
     LeaseLost,
     LedgerCorrupt,
+    LedgerRefused,
     RunNotActive,
     RunNotResumable,
 )
@@ -29,7 +30,7 @@ from engine.runs.session import Session
 from engine.store import writes
 from engine.store.ledger import Ledger
 from tests.runs.conftest import MANUAL, JumpClock
-from tests.store.kit import AT, columns
+from tests.store.kit import AT, add, batch, columns, step
 
 
 @pytest.fixture
@@ -80,6 +81,56 @@ def test_columns_of_a_lost_run(path: Path) -> None:
         with ledger.reader() as reader:
             assert reader.run("run-1").name is None
         assert update("me", 1)
+
+
+def test_an_adoption_of_what_is_no_prey(path: Path) -> None:
+    """A run is adopted from the states that were named, and from no other."""
+    with Ledger.open(path) as ledger:
+        key = ledger.write(lambda conn: writes.insert_run(conn, columns("run-1")))
+        assert key
+        assert ledger.write(lambda conn: adopted(conn, "interrupted")) is None
+        with ledger.reader() as reader:
+            assert reader.run("run-1").lease_epoch == 1
+        assert ledger.write(lambda conn: adopted(conn, "running")) == 2
+
+
+def test_a_run_taken_up_again_is_another_lease(path: Path) -> None:
+    """Also by the same process: what it had computed before is of an epoch that is over."""
+    with Ledger.open(path) as ledger:
+        key = ledger.write(lambda conn: writes.insert_run(conn, columns("run-1")))
+        assert ledger.write(lambda conn: adopted(conn, "running")) == 2
+        assert not add(ledger, batch(key, 0, 3))
+        with ledger.reader() as reader:
+            assert reader.run("run-1").lease_epoch == 2
+            assert len(reader.equity("run-1").steps) == 0
+        assert add(ledger, batch(key, 0, 3, epoch=2))
+
+
+def adopted(conn: writes.Connection, source: str) -> int | None:
+    return writes.adopt(
+        conn,
+        "run-1",
+        new_owner="me",
+        old_owner="me",
+        old_epoch=1,
+        sources={source},
+        to="paused",
+        at=AT,
+        columns={},
+    )
+
+
+def test_a_step_is_decided_once(path: Path) -> None:
+    """However it is called, and whatever it says: the ledger takes one decision for a step."""
+    with Ledger.open(path) as ledger:
+        key = ledger.write(lambda conn: writes.insert_run(conn, columns("run-1")))
+        assert add(ledger, batch(key, 0, 1, steps=[step(0)]))
+        again = step(0, step_id="run-1.1.0", decision="{}")
+        with pytest.raises(LedgerRefused, match="steps"):
+            add(ledger, batch(key, 1, 1, steps=[again]))
+        with ledger.reader() as reader:
+            assert [row.step_id for row in reader.steps("run-1")] == ["run-1.0.0"]
+            assert reader.run("run-1").step_index == 1
 
 
 def test_an_owner_is_never_seen_unlocked(path: Path) -> None:
@@ -201,8 +252,8 @@ def test_the_state_table_is_asked(service: RunService) -> None:
 def test_changed_rows_are_not_gone_on_from(path: Path, service: RunService) -> None:
     """Decisions that another program has changed are noticed by the digest, and the run is left."""
     session = begun(service)
-    for step in range(4):
-        service.submit(session.run_id, step, Decision(rationale="mine"))
+    for due in range(4):
+        service.submit(session.run_id, due, Decision(rationale="mine"))
     service.interrupt(session)
     with closing(sqlite3.connect(path)) as conn:
         conn.execute(
