@@ -213,7 +213,10 @@ class Gateway:
     @property
     def notices(self) -> tuple[str, ...]:
         """What a person should know of this ledger: no WAL, say."""
-        return self._ledger.notices if self._ledger is not None else ()
+        if self._ledger is None:
+            return ()
+        waits = self._ledger.stall
+        return self._ledger.notices if waits is None else (waits, *self._ledger.notices)
 
     def reader(self) -> Reader:
         """This thread's read-only connection."""

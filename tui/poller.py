@@ -207,7 +207,10 @@ class Poller:
         version = self._gateway.data_version()
         committed = version != self._version
         overdue = now - self._looked_at >= LOOK_ANYWAY_SECONDS
-        if not (committed or asked or due or overdue):
+        # That a write of ours waits for another's lock is news without a commit.
+        notices = self._gateway.notices
+        told = self._tick is not None and notices != self._tick.snapshot.notices
+        if not (committed or asked or due or overdue or told):
             return None
         first = self._tick is None
         # What leaves no event is seen by reading all, once in a while in which anybody committed.
@@ -228,7 +231,7 @@ class Poller:
             if row.record.status == "running"
         }
         tick = Tick(
-            Snapshot(self._book.seq, rows, self._gateway.notices),
+            Snapshot(self._book.seq, rows, notices),
             MappingProxyType(self._sparks_of(wanted.in_view, now)),
             MappingProxyType(self._rates.observe(now, moving)),
             *(self._followed(wanted, asked) if not first else (None, None, None)),

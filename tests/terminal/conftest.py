@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,12 @@ def deck() -> Iterator[OpenDeck]:
     """Open the real command in a terminal; whatever is left of it is killed at the end."""
     with ExitStack() as stack:
 
-        def opened(*words: object, size: tuple[int, int] = (80, 24)) -> Deck:
-            return stack.enter_context(Deck(*words, size=size))
+        def opened(
+            *words: object,
+            size: tuple[int, int] = (80, 24),
+            env: Mapping[str, str] | None = None,
+        ) -> Deck:
+            return stack.enter_context(Deck(*words, size=size, env=env))
 
         yield opened
 

@@ -47,7 +47,12 @@ class HelpScreen(DeckDialog[None]):
             yield Static("Keys here", classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=True):
                 yield Static(
-                    help_text(self.deck.keys, self._here, ids=self.app.size.width >= WIDE),
+                    help_text(
+                        self.deck.keys,
+                        self._here,
+                        ids=self.app.size.width >= WIDE,
+                        read_only=self.deck.read_only,
+                    ),
                     markup=False,
                 )
             yield Static(
@@ -63,13 +68,16 @@ class HelpScreen(DeckDialog[None]):
         self.dismiss(None)
 
 
-def help_text(shown: Keys, here: Sequence[Place], *, ids: bool) -> Content:
-    """Every action of the places: keys, what it does and, with ``ids``, its id in the keymap."""
+def help_text(shown: Keys, here: Sequence[Place], *, ids: bool, read_only: bool = False) -> Content:
+    """Every action of the places: keys, what it does and, with ``ids``, its id in the keymap.
+
+    What writes is left out of a deck that is ``read_only``.
+    """
     text_width = max(len(action.help) for action in keys.of(*here, Place.EVERYWHERE))
     parts: list[Content] = []
     width = max(len(shown.shown(action, every=True)) for action in keys.of(*here, Place.EVERYWHERE))
     for place in (*here, Place.EVERYWHERE):
-        actions = keys.of(place)
+        actions = [one for one in keys.of(place) if not (read_only and one.writes)]
         parts.append(Content.assemble((place.value, "bold $primary"), "\n"))
         parts += [
             Content.assemble(

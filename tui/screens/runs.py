@@ -162,6 +162,8 @@ class RunsScreen(DeckScreen):
         if trouble is not None:
             parts += [(safe_line(f"✗ {trouble}"), "$text-error")]
         else:
+            for notice in self._tick.snapshot.notices if self._tick else ():
+                parts += [(safe_line(f"! {notice}  "), "$text-warning")]
             passing, every = len(self._list.keys), len(self._list)
             if passing != every:
                 # First: in a narrow window the end of the line is what is cut.
@@ -173,8 +175,6 @@ class RunsScreen(DeckScreen):
                 look = fmt.status_look(status)
                 style = style_of(look.role)
                 parts += [(safe_line(f"{look.glyph} {count} {look.word}"), style), "  "]
-            for notice in self._tick.snapshot.notices if self._tick else ():
-                parts += [(safe_line(f"! {notice}  "), "$text-warning")]
         if self.deck.read_only:
             parts += [("watching only  ", "$text-warning")]
         parts += [(safe_line(self.deck.gateway.path.name), "$text-muted")]
