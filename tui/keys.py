@@ -38,6 +38,8 @@ class Place(StrEnum):
     EXPORT = "Export"
     BREAKPOINTS = "Breakpoints"
     CONDITIONS = "Conditions of breakpoints"
+    INDICATORS = "Indicators"
+    SEEN = "What was seen"
     CONFIRM = "Questions"
     QUIT = "Quitting with live runs"
     NOTICE = "Help and errors"
@@ -114,6 +116,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("close_position", "c", "Close", "Trade the symbol shown out to nothing", 10, "w"),
         ("reverse", "v", "Reverse", "Turn the position around, long to short or back", 0, "w"),
         ("ticket", "o", "Ticket", "The full order ticket", 11, "w"),
+        ("take_over", "t", "Take over", "Decide by hand from here, or hand back", 12, "w"),
+        ("undo", "u", "Undo", "Take back the last step decided by hand", 13, "w"),
+        ("rewind", "w", "Rewind here", "Make the past shown the present; asks first", 14, "w"),
+        ("fork", "f", "Fork here", "A new run with the same past, up to here", 15, "w"),
         ("next_fill", "right_square_bracket a", "Next fill", "On to the next fill", 16, "r"),
         ("previous_fill", "left_square_bracket A", "Fill before", "Look at the fill before",
          0, "r"),
@@ -129,6 +135,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("slower", "minus", "Slower", "Fewer steps a second", 21, "r"),
         ("next_symbol", "n", "Symbol", "Show the next symbol", 22, "r"),
         ("previous_symbol", "N", "Symbol before", "Show the previous symbol", 0, "r"),
+        ("saw", "i", "Seen", "What the strategy sees at this step", 23, "r"),
+        ("indicators", "T", "Indicators", "Choose what is drawn over the price", 24, "r"),
         ("zoom_in", "I", "Zoom in", "Fewer bars, larger", 25, "r"),
         ("zoom_out", "O", "Zoom out", "More bars, up to all of them", 26, "r"),
         ("pan_left", "left_parenthesis H", "Pan left", "Show earlier bars", 0, "r"),
@@ -145,6 +153,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("panel_5", "5", "Decisions", "Who decided what at which step", 0, "r"),
         ("panel_6", "6", "Figures", "Figures, with the rules in force", 0, "r"),
         ("sort", "S", "Sort", "In a list: sort by the next column", 0, "r"),
+        ("export", "e", "Export", "Write the run to files", 29, "r"),
         ("copy", "y", "Copy", "Copy the run's id, or the row a list stands on", 30, "r"),
     ),
     *_rows(
@@ -216,6 +225,24 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("close", "escape t", "Back", "Leave without one", 2, "r"),
     ),
     *_rows(
+        Place.INDICATORS,
+        ("draw", "enter", "Draw", "Draw what the field says", 1, "r"),
+        ("sma_20", "f1", "SMA 20", "Moving average of 20 bars, on or off", 2, "r"),
+        ("sma_50", "f2", "SMA 50", "Moving average of 50 bars, on or off", 3, "r"),
+        ("ema_20", "f3", "EMA 20", "Exponential average of 20 bars, on or off", 4, "r"),
+        ("bands", "f4", "Bollinger", "Bollinger bands, on or off", 5, "r"),
+        ("rsi", "f5", "RSI", "Relative strength beneath, on or off", 6, "r"),
+        ("macd", "f6", "MACD", "MACD and its signal beneath, on or off", 7, "r"),
+        ("atr", "f7", "ATR", "Average true range beneath, on or off", 8, "r"),
+        ("close", "escape", "Back", "Leave the chart as it is", 9, "r"),
+    ),
+    *_rows(
+        Place.SEEN,
+        ("close", "escape enter i q", "Close", "Go on", 1, "r"),
+        ("earlier", "comma left", "Back", "What was seen a step before", 2, "r"),
+        ("later", "full_stop right", "Step", "What was seen a step later", 3, "r"),
+    ),
+    *_rows(
         Place.CONFIRM,
         ("yes", "y enter", "Do it", "Do what was asked", 1, "r"),
         ("no", "n escape", "Keep", "Leave everything as it is", 2, "r"),
@@ -277,8 +304,10 @@ FIELD_KEYS: Final = (
     "enter", "space", "up", "down", "left", "right", "home", "end", "pageup", "pagedown",
     "backspace", "delete",
 )  # fmt: skip
-_FIELDS: Final = frozenset({Place.TICKET, Place.GO_TO, Place.ASK, Place.EXPORT})
-_DIALOGS: Final = _FIELDS | {Place.CONDITIONS, Place.CONFIRM, Place.QUIT, Place.NOTICE}
+_FIELDS: Final = frozenset({Place.TICKET, Place.GO_TO, Place.INDICATORS, Place.ASK, Place.EXPORT})
+_DIALOGS: Final = _FIELDS | {
+    Place.SEEN, Place.CONDITIONS, Place.CONFIRM, Place.QUIT, Place.NOTICE,
+}  # fmt: skip
 # Where both could mean something the first does, and leaves the key to the list where it does not
 # work: ``end`` is back to now while the past is shown.
 MAY_SHARE: Final = frozenset({frozenset({"run.now", "list.last"})})

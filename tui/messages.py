@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tui.gateway import Glance, RunDetail
     from tui.run_book import Snapshot
     from tui.viewmodel.run_panels import PanelRows
+    from tui.viewmodel.studies import Study
+    from tui.widgets.studies import Studies
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,16 @@ class LookRefused(Message):
         super().__init__()
         self.run_id = run_id
         self.error = error
+
+
+class StudiesMade(Message):
+    """The values of indicators for a symbol, over the whole grid."""
+
+    def __init__(self, symbol: str, chosen: tuple[Study, ...], values: Studies) -> None:
+        super().__init__()
+        self.symbol = symbol
+        self.chosen = chosen
+        self.values = values
 
 
 class RequestChecked(Message):

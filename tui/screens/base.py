@@ -57,7 +57,7 @@ class DeckScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-comfortable"), (150, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-middling"), (45, "-tall")]  # noqa: RUF012
 
-    _key_states: tuple[bool | None, ...] | None = None
+    _key_states: tuple[tuple[bool | None, str], ...] | None = None
 
     @property
     def deck(self) -> StepdeckApp:
@@ -76,6 +76,10 @@ class DeckScreen(Screen[None]):
     def allows(self, action: str) -> bool | None:  # noqa: ARG002
         """Whether an action works now: None shows it greyed, False hides it."""
         return True
+
+    def label(self, action: Action) -> str:
+        """What an action is called here and now."""
+        return action.label
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Textual's question before it does an action."""
@@ -121,7 +125,9 @@ class DeckScreen(Screen[None]):
 
     def refresh_keys(self) -> None:
         """What can be done here may have changed: if so, draw the key bar and the buttons anew."""
-        states = tuple(self.allows(action.method) for action in keys.of(*self.places))
+        states = tuple(
+            (self.allows(action.method), self.label(action)) for action in keys.of(*self.places)
+        )
         if states == self._key_states:
             return
         self._key_states = states
@@ -182,6 +188,7 @@ class ActionButton(Button):
         face = self.text(shown, label)
         if face != self.label:
             self.label = face
+            self.refresh(layout=True)
 
 
 class KeyBar(Static):
@@ -212,8 +219,13 @@ class KeyBar(Static):
         tail = [pair for pair in actions if pair[0].place is Place.EVERYWHERE]
         head = [pair for pair in actions if pair[0].place is not Place.EVERYWHERE]
 
+        screen = self.screen
+
+        def label(action: Action) -> str:
+            return screen.label(action) if isinstance(screen, DeckScreen) else action.label
+
         def width(action: Action) -> int:
-            return len(shown.shown(action)) + 1 + len(action.label) + 2
+            return len(shown.shown(action)) + 1 + len(label(action)) + 2
 
         left = room - sum(width(action) for action, _ in tail)
         kept = []
@@ -229,7 +241,7 @@ class KeyBar(Static):
             start = at
             key_style, word_style = ("$accent bold", "$text-muted") if works else ("dim", "dim")
             key = shown.shown(action)
-            parts.append(Content.assemble((key, key_style), " ", (action.label, word_style), "  "))
+            parts.append(Content.assemble((key, key_style), " ", (label(action), word_style), "  "))
             at += width(action)
             self._spans.append((start, at - 2, action))
         return Content("").join(parts)

@@ -17,9 +17,11 @@ from tui import keys
 from tui.safe import safe_line
 from tui.screens.panel_tabs import CHARTS, PANELS, POSITIONS, PanelTabs
 from tui.viewmodel import run_panels
+from tui.viewmodel.studies import Study, usual_studies
 from tui.widgets.curve import CurveChart
 from tui.widgets.facts import FactsPanel
 from tui.widgets.price import PriceChart, PriceView
+from tui.widgets.studies import NO_STUDIES, Studies
 from tui.widgets.table import DeckTable
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ class PanelArea(Vertical):
         self._detail: RunDetail | None = None
         self._panel: Panel | None = None
         self._zone: tzinfo = UTC
+        self.studies: tuple[Study, ...] | None = None
+        self._values: dict[tuple[str, tuple[Study, ...]], Studies] = {}
         self._whole = True
 
     def compose(self) -> ComposeResult:
@@ -238,8 +242,40 @@ class PanelArea(Vertical):
                 self._zone,
                 held.avg_cost if held is not None else None,
                 whole=self._whole,
+                studies=self._values.get((symbol, self._chosen_studies()), NO_STUDIES),
             )
         )
+
+    # -- indicators -----------------------------------------------------------------------------
+
+    def _chosen_studies(self) -> tuple[Study, ...]:
+        """What was chosen, else what the strategy itself goes by."""
+        if self.studies is not None or self._detail is None:
+            return self.studies or ()
+        record = self._detail.record
+        return usual_studies(record.strategy, record.config.get("params") or {})
+
+    @property
+    def shown_studies(self) -> tuple[Study, ...]:
+        """The indicators that are drawn."""
+        return self._chosen_studies()
+
+    def wanted_studies(self) -> tuple[Panel, str, tuple[Study, ...]] | None:
+        """What must be worked out before it can be drawn, if anything: bars, symbol, indicators."""
+        panel, symbol, chosen = self._panel, self.symbol, self._chosen_studies()
+        if panel is None or symbol is None or not chosen or (symbol, chosen) in self._values:
+            return None
+        return panel, symbol, chosen
+
+    def show_studies(self, symbol: str, chosen: tuple[Study, ...], values: Studies) -> None:
+        """The values of indicators are there."""
+        self._values[symbol, chosen] = values
+        self._show_price()
+
+    def draw_studies(self, chosen: tuple[Study, ...]) -> None:
+        """Draw these indicators from now on."""
+        self.studies = chosen
+        self._show_price()
 
     # -- lists ----------------------------------------------------------------------------------
 

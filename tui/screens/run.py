@@ -14,8 +14,8 @@ from textual.widgets import Static
 from engine.errors import StepdeckError
 from tui import format as fmt
 from tui import keys
-from tui.keys import Place
-from tui.messages import BarsLoaded, BarsMissing, Tick
+from tui.keys import Action, Place
+from tui.messages import BarsLoaded, BarsMissing, StudiesMade, Tick
 from tui.safe import safe_line
 from tui.screens import run_head
 from tui.screens.base import ActionButton, style_of
@@ -29,23 +29,30 @@ from tui.widgets.table import DeckTable
 
 if TYPE_CHECKING:
     from tui.gateway import RunDetail
+    from tui.viewmodel.studies import Study
 
 # As many as fit stand there, the rest behind "more".
 BUTTONS = (
     "play", "take_up", "now", "look_back", "step", "next_fill", "buy", "sell", "hold",
-    "close_position", "ticket", "go_to", "step_ten", "slower", "faster", "cancel",
+    "close_position", "ticket", "rewind", "fork", "take_over", "undo", "go_to", "step_ten",
+    "slower", "faster", "cancel", "saw", "export",
 )  # fmt: skip
+
+STRATEGY_ERRORS = ("strategy_error", "lookahead")
 
 
 class RunScreen(Transport, Trading):
-    """A run of the ledger. What it shows is what the last look at the ledger saw of it."""
+    """A run of the ledger. What it shows is what the last look at the ledger saw of it.
+
+    ``at`` opens it looking back at the moment of so many settled grid points.
+    """
 
     places: ClassVar = (Place.RUN, Place.LIST)
     BINDINGS = keys.bindings(Place.RUN)
     AUTO_FOCUS = ""
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__(run_id)
+    def __init__(self, run_id: str, at: int | None = None) -> None:
+        super().__init__(run_id, at)
         self._rate: float | None = None
         self._bars_wanted = False
         self._speed_known = False
@@ -144,6 +151,9 @@ class RunScreen(Transport, Trading):
         record = self.now.record
         why = runs.why_it_ended(record)
         role = fmt.status_look(record.status).role
+        if why is not None and record.error_code in STRATEGY_ERRORS:
+            key = self.deck.keys.shown(keys.BY_ID["run.saw"])
+            why = f"{why}  ({key}: what it saw)"
         told = why is not None and record.status != "completed" and not looking
         self._say_end(why if told else None, role)
         self.refresh_keys()
@@ -171,6 +181,7 @@ class RunScreen(Transport, Trading):
                     fmt.stamp(stamp, self.zone),
                     self.deck.keys,
                     self.size.width - 2,
+                    {name: self.allows(name) is True for name in ("rewind", "fork")},
                 ),
                 layout=False,
             )
@@ -212,11 +223,67 @@ class RunScreen(Transport, Trading):
         message.stop()
         self.panel = message.panel
         self.area.show_bars(message.panel)
+        self._want_studies()
         self.refresh_keys()
 
     def on_bars_missing(self, message: BarsMissing) -> None:
         message.stop()
         self.area.show_no_bars(str(message.error))
+
+    def _want_studies(self) -> None:
+        """Work out the indicators of the symbol shown, unless they are known."""
+        wanted = self.area.wanted_studies()
+        if wanted is None:
+            return
+        panel, symbol, chosen = wanted
+
+        def computing() -> Message:
+            from tui.viewmodel.studies import studies_of
+
+            return StudiesMade(symbol, chosen, studies_of(chosen, panel, symbol))
+
+        self.deck.work.load(f"studies-{self.run_id}", "draw the indicators", computing, self)
+
+    def on_studies_made(self, message: StudiesMade) -> None:
+        message.stop()
+        self.area.show_studies(message.symbol, message.chosen, message.values)
+
+    def action_indicators(self) -> None:
+        """Choose what is drawn over the price and beneath it."""
+        from tui.screens.indicators import IndicatorsDialog
+
+        def answered(chosen: tuple[Study, ...] | None) -> None:
+            if chosen is not None:
+                self.area.draw_studies(chosen)
+                self._want_studies()
+
+        self.deck.push_screen(IndicatorsDialog(self.area.shown_studies), answered)
+
+    def action_saw(self) -> None:
+        """What the strategy sees at the moment shown."""
+        from tui.screens.seen import SeenDialog
+
+        now = self.now
+        if now is None:
+            return
+        drawn = [
+            (kind, study.parameters)
+            for study in self.area.shown_studies
+            for kind in study.indicators
+        ]
+        # What was computed of these bars in this process is what somebody asked for.
+        known = list(self.panel.indicator_cache) if self.panel is not None else []
+        asked = tuple(dict.fromkeys([*known, *drawn]))
+        self.deck.push_screen(
+            SeenDialog(
+                now,
+                self.at or now.record.step_index,
+                self.symbol,
+                asked,
+                self.zone,
+                self.look_at,
+            )
+        )
 
     def on_panel_area_sorted(self, message: PanelArea.Sorted) -> None:
         message.stop()
@@ -243,16 +310,17 @@ class RunScreen(Transport, Trading):
 
     # -- what works -----------------------------------------------------------------------------
 
+    def label(self, action: Action) -> str:
+        """What an action would do now, in a word."""
+        situation = self.situation() if action.place is Place.RUN else None
+        named = run_state.label_of(action.method, situation) if situation is not None else None
+        return named or action.label
+
     def refresh_keys(self) -> None:
         """Name the buttons by what they would do, and show those that work and fit."""
-        situation = self.situation()
-        if situation is not None:
-            for button in self.query(ActionButton):
-                if button.act.place is Place.RUN:
-                    button.rename(
-                        self.deck.keys,
-                        run_state.label_of(button.act.method, situation) or button.act.label,
-                    )
+        for button in self.query(ActionButton):
+            if button.act.place is Place.RUN:
+                button.rename(self.deck.keys, self.label(button.act))
         super().refresh_keys()
         self.query_one(ButtonLine).fit()
         self.show_pace()
@@ -262,10 +330,12 @@ class RunScreen(Transport, Trading):
     def action_next_symbol(self) -> None:
         """Show the next symbol."""
         self.area.move_symbol(1)
+        self._want_studies()
 
     def action_previous_symbol(self) -> None:
         """Show the symbol before."""
         self.area.move_symbol(-1)
+        self._want_studies()
 
     def action_panel_1(self) -> None:
         """Price."""
@@ -350,13 +420,20 @@ class RunScreen(Transport, Trading):
         """Later bars."""
         self.area.price.pan(1)
 
+    def action_export(self) -> None:
+        """Write the run to files."""
+        record = self.record
+        named = record.name if record is not None and record.name else "the run"
+        self.deck.export([self.run_id], safe_line(named))
+
     def action_copy(self) -> None:
         """Copy the run's id, or the row that the list with the arrows stands on."""
         table = self.focused
         text = self.run_id
         if isinstance(table, DeckTable) and table.rows:
-            text = "\t".join(cell.text for cell in table.rows[table.cursor_index].cells)
-        self.deck.copy_to_clipboard(safe_line(text))
+            cells = table.rows[table.cursor_index].cells
+            text = "\t".join(safe_line(cell.text) for cell in cells)
+        self.deck.copy_to_clipboard(text)
         self.deck.notify(f"copied {safe_line(text, 60)}", markup=False)
 
     def leave(self) -> None:

@@ -11,6 +11,7 @@ from tui import keys
 from tui.screens.base import DeckScreen
 from tui.screens.panel_area import PanelArea
 from tui.viewmodel import run_panels, run_state
+from tui.viewmodel.run_state import by_hand
 from tui.widgets.table import DeckTable
 
 if TYPE_CHECKING:
@@ -27,14 +28,15 @@ class RunBase(DeckScreen):
     the same, or what it was at the moment ``at`` (settled grid points; None is now).
     """
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, at: int | None = None) -> None:
         super().__init__()
         self.run_id = run_id
         self.now: RunDetail | None = None
         self.shown: RunDetail | None = None
-        self.at: int | None = None
+        self.at = at
         self.panel: Panel | None = None
         self.in_utc = False
+        self._area: PanelArea | None = None
         self._when_still: Callable[[], None] | None = None
 
     @property
@@ -54,7 +56,10 @@ class RunBase(DeckScreen):
     @property
     def area(self) -> PanelArea:
         """The panels."""
-        return self.query_one(PanelArea)
+        # Asked for hundreds of times a second while a run moves: looked up once.
+        if self._area is None:
+            self._area = self.query_one(PanelArea)
+        return self._area
 
     @property
     def symbol(self) -> str | None:
@@ -126,8 +131,3 @@ class RunBase(DeckScreen):
             self.ask("pause the run", "play", partial(self.deck.gateway.pause, self.run_id))
         else:
             then()
-
-
-def by_hand(record: RunRecord | RunHead) -> bool:
-    """Whether a person decides the run's steps."""
-    return record.driver == "manual"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from tui import format as fmt
 from tui import keys
 from tui.safe import cells, safe_line
 from tui.screens.base import style_of
+from tui.viewmodel.run_state import by_hand
 from tui.viewmodel.runs import RunView
 
 if TYPE_CHECKING:
@@ -62,11 +64,12 @@ def identity(
 
 def _turn(detail: RunDetail, view: RunView, rate: float | None) -> list[Part]:
     record, parts = detail.record, list[Part]()
-    if record.status == "running" and record.driver != "manual":
+    hand = by_hand(record)
+    if record.status == "running" and not hand:
         parts.append((f"  {fmt.rate(rate)}", "$text-muted"))
         if view.eta is not None:
             parts.append((f"  ETA {fmt.eta(view.eta)}", "$text-muted"))
-    elif record.driver == "manual" and detail.next_decision is not None:
+    elif hand and detail.next_decision is not None:
         parts.append((f"  decision {detail.next_decision} is yours", "$text-warning"))
     if detail.owner in ("elsewhere", "gone"):
         parts.append((f"  owner {detail.owner}", "$text-warning"))
@@ -79,6 +82,7 @@ def _cells(parts: list[Part]) -> int:
 
 def figures(record: RunRecord, currency: str, *, roomy: bool) -> Content:
     """Equity, return, drawdown and cash; ``roomy`` has place for the number of fills."""
+    was_hand = record.driver == "manual"
     return Content.assemble(
         "equity ",
         (fmt.money(record.equity, currency), "bold"),
@@ -89,6 +93,7 @@ def figures(record: RunRecord, currency: str, *, roomy: bool) -> Content:
         ("  cash ", "$text-muted"),
         fmt.money(record.cash, currency),
         *((("  fills ", "$text-muted"), fmt.count(record.num_fills)) if roomy else ()),
+        *([("  taken over", "$text-warning")] if by_hand(record) and not was_hand else []),
     )
 
 
@@ -98,9 +103,15 @@ def banner(
     when: str,
     shown: keys.Keys,
     width: int,
+    works: Mapping[str, bool],
 ) -> Content:
     """That the past is shown: which moment, and the keys that lead out of it or act there."""
-    words = f"{shown.shown(keys.BY_ID['run.now'])}: now"
+    exits = [("now", "now"), ("rewind", "rewind here"), ("fork", "fork here")]
+    words = "  ".join(
+        f"{shown.shown(keys.BY_ID[f'run.{name}'])}: {word}"
+        for name, word in exits
+        if works.get(name, True)
+    )
     place = f"step {at:,} of {record.step_index:,}, {when}"
     for text in (f"◀ looking back: {place} — {words}", f"◀ back: {place} — {words}"):
         if cells(text) <= width:

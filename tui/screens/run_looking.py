@@ -25,8 +25,8 @@ FRAMES: Final = 30.0  # replay moves the cursor at most so often a second
 class Looking(RunBase):
     """The time cursor: where it stands, how it moves, and what it shows there."""
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__(run_id)
+    def __init__(self, run_id: str, at: int | None = None) -> None:
+        super().__init__(run_id, at)
         self._past_panels: run_panels.RunPanels | None = None
         self._replay: Timer | None = None
         self._replayed = 0.0
@@ -170,9 +170,11 @@ class Looking(RunBase):
         def answered(goal: Goal | None) -> None:
             if goal is None:
                 return
+            self.stop_replay()
             if goal.settled is not None:
-                self.stop_replay()
                 self.look_at(goal.settled)
+            else:
+                self.go_on_to(goal)
 
         self.deck.push_screen(
             GoToDialog(
@@ -180,7 +182,7 @@ class Looking(RunBase):
                 self._standing,
                 now.record.total_steps,
                 self.zone,
-                live=False,
+                live=now.record.status in ("running", "paused") and not self.deck.read_only,
             ),
             answered,
         )
@@ -239,4 +241,8 @@ class Looking(RunBase):
 
     def show_now(self) -> None:
         """Show now in every panel."""
+        raise NotImplementedError
+
+    def go_on_to(self, goal: Goal) -> None:
+        """Let the run itself go on to what is still to come."""
         raise NotImplementedError

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tui.messages import Acted
 from tui.screens.dialogs import ConfirmDialog
-from tui.screens.run_base import by_hand
 from tui.screens.run_looking import Looking
 from tui.viewmodel import runs, time_walk
+from tui.viewmodel.run_state import by_hand
 from tui.viewmodel.speeds import faster, slower
+
+if TYPE_CHECKING:
+    from tui.viewmodel.time_walk import Goal
 
 
 class Transport(Looking):
     """What moves the run; where the past is shown, the same keys move the look at it."""
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__(run_id)
+    def __init__(self, run_id: str, at: int | None = None) -> None:
+        super().__init__(run_id, at)
         self.speed: float | None = None
 
     # -- on -------------------------------------------------------------------------------------
@@ -60,19 +64,32 @@ class Transport(Looking):
 
     def action_next_fill(self) -> None:
         """On to the next fill."""
-        self._on(time_walk.fill_stops, "no later fill")
+        self._on("fill", time_walk.fill_stops, "next_fill", "no later fill")
 
     def action_next_decision(self) -> None:
         """On to the next decision that does not hold."""
-        self._on(time_walk.decision_stops, "no later decision")
+        self._on("decision", time_walk.decision_stops, "next_decision", "no later decision")
 
     def action_next_session(self) -> None:
         """On to the next session."""
-        self._on(lambda _: self._sessions(), "no later session")
+        self._on("session_start", lambda _: self._sessions(), "next_session", "no later session")
 
-    def _on(self, stops_of: time_walk.Stops, otherwise: str) -> None:
-        if self.now is not None:
+    def _on(self, until: str, stops_of: time_walk.Stops, action: str, otherwise: str) -> None:
+        if self._drives:
+            if self.moves(action):
+                self._run_to(until, action)
+        elif self.now is not None:
             self.look_on_to(stops_of(self.now), otherwise)
+
+    def go_on_to(self, goal: Goal) -> None:
+        """Let the run go on to a step or a date; from the past it is now that goes on."""
+        self.look_now()
+        lead = time_walk.lead_of(self.now) if self.now is not None else 1
+        until = f"date >= {goal.day}" if goal.step is None else f"step >= {goal.step - lead}"
+        self._run_to(until, "go_to")
+
+    def _run_to(self, until: str, action: str) -> None:
+        self.ask("let the run go on", action, partial(self.deck.gateway.run_to, self.run_id, until))
 
     # -- speed ----------------------------------------------------------------------------------
 
@@ -116,7 +133,67 @@ class Transport(Looking):
         """Say how fast it goes."""
         raise NotImplementedError
 
-    # -- its end ----------------------------------------------------------------------------------
+    # -- elsewhere ------------------------------------------------------------------------------
+
+    def action_rewind(self) -> None:
+        """Ask, then make the past shown the present."""
+        record, at = self.record, self.at
+        if record is None or at is None or self.now is None:
+            return
+        step = self._decision_at(at)
+        lost = record.step_index - at
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._rewind(step, "rewind")
+
+        self.deck.push_screen(
+            ConfirmDialog(
+                f"Rewind the run to step {at}?",
+                [
+                    runs.one_line(record),
+                    "",
+                    f"{lost:,} later step{'s' if lost > 1 else ''} will be discarded.",
+                    "The ledger keeps what is discarded, apart.",
+                    "A fork leaves this run as it is.",
+                ],
+                "Rewind",
+            ),
+            answered,
+        )
+
+    def _rewind(self, step: int, action: str) -> None:
+        self.look_now()
+        self.ask("rewind the run", action, partial(self.deck.gateway.rewind, self.run_id, step))
+
+    def _decision_at(self, settled: int) -> int:
+        """The decision that is due at a moment: what rewind and fork count in."""
+        assert self.now is not None
+        return max(0, settled - time_walk.lead_of(self.now))
+
+    def action_undo(self) -> None:
+        """Take back the newest step, decided by hand; nothing but that decision is lost."""
+        now = self.now
+        if now is not None and now.next_decision:
+            self._rewind(now.next_decision - 1, "undo")
+
+    def action_fork(self) -> None:
+        """A new run with the decisions up to the moment shown; it opens at once."""
+        now = self.now
+        if now is None or not now.record.step_index:
+            return
+        step = self._decision_at(self.at or now.record.step_index)
+        self.ask("fork the run", "fork", partial(self.deck.gateway.fork, self.run_id, step))
+
+    def action_take_over(self) -> None:
+        """Decide by hand from here, or let the strategy decide again."""
+        record, gateway = self.record, self.deck.gateway
+        if record is None:
+            return
+        if by_hand(record):
+            self.ask("hand the run back", "take_over", partial(gateway.hand_back, self.run_id))
+        else:
+            self.ask("take the run over", "take_over", partial(gateway.take_over, self.run_id))
 
     def action_cancel(self) -> None:
         """Ask, then cancel the run."""
@@ -142,6 +219,9 @@ class Transport(Looking):
         )
 
     def on_acted(self, message: Acted) -> None:
-        """The service has done it: look at once."""
+        """The service has done it: look at once; a fork opens."""
         message.stop()
         self.deck.poller.look_now()
+        if message.action == "run.fork":
+            (record,) = message.records
+            self.deck.open_run(record.run_id)

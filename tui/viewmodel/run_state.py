@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from engine.model import RunRecord
 from tui.viewmodel.runs import CAN_CANCEL
 
 if TYPE_CHECKING:
+    from engine.store.records import RunHead
     from tui.gateway import RunDetail
 
 LIVE: Final = frozenset({"running", "paused"})
@@ -64,6 +66,16 @@ def _live_now(state: Situation) -> bool | None:
     return None if state.looking else True
 
 
+def _can_fork(state: Situation) -> bool | None:
+    return True if state.settled else None
+
+
+def _can_rewind(state: Situation) -> bool | None:
+    if not (state.live or state.status == "interrupted"):
+        return False
+    return True if state.looking else None
+
+
 def _on(state: Situation) -> bool | None:
     """Going on: the run where it is live and now is shown, else the look at it."""
     return state.live or state.looking
@@ -95,6 +107,10 @@ def _reverse(state: Situation) -> bool | None:
     return _close(state)
 
 
+def _take_over(state: Situation) -> bool | None:
+    return False if state.was_hand else _live_now(state)
+
+
 # What is not here works always.
 CONDITIONS: Final[Mapping[str, Holds]] = {
     "take_up": lambda state: state.status == "interrupted",
@@ -106,9 +122,9 @@ CONDITIONS: Final[Mapping[str, Holds]] = {
     "previous_fill": _back,
     "previous_session": _back,
     "previous_decision": _back,
-    "next_fill": lambda state: state.looking,
-    "next_session": lambda state: state.looking,
-    "next_decision": lambda state: state.looking,
+    "next_fill": _on,
+    "next_session": _on,
+    "next_decision": _on,
     "now": lambda state: state.looking,
     "go_to": lambda state: bool(state.settled),
     "faster": _paced,
@@ -119,6 +135,11 @@ CONDITIONS: Final[Mapping[str, Holds]] = {
     "ticket": _live_now,
     "close_position": _close,
     "reverse": _reverse,
+    "take_over": _take_over,
+    "undo": lambda state: _live_now(state) if state.undoable else False,
+    "rewind": _can_rewind,
+    "fork": _can_fork,
+    "saw": lambda state: bool(state.settled) or None,
     "cancel": lambda state: state.status in CAN_CANCEL,
     "next_symbol": lambda state: state.symbols > 1,
     "previous_symbol": lambda state: state.symbols > 1,
@@ -139,6 +160,10 @@ def label_of(action: str, state: Situation) -> str | None:
         if state.drives:
             return "Pause" if state.status == "running" else "Play"
         return "Replay"
+    if action == "take_over":
+        return "Hand back" if state.by_hand else "Take over"
+    if action == "fork" and not state.looking:
+        return "Fork"
     return None
 
 
@@ -148,3 +173,10 @@ def undoable(detail: RunDetail) -> bool:
         return False
     last = detail.decisions[-1]
     return last.step_index == detail.next_decision - 1 and last.decision_source == "manual"
+
+
+def by_hand(record: RunRecord | RunHead) -> bool:
+    """Whether a person decides the run's steps: always, or since it was taken over."""
+    return record.driver == "manual" or (
+        isinstance(record, RunRecord) and bool(record.metadata.get("taken_over"))
+    )

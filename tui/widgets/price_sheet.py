@@ -198,7 +198,21 @@ def draw_price(
     if cursor is not None:
         _draw_cursor(grid, frame, window, cursor)
     _draw_header(grid, view, cursor, window)
+    _name_overlays(grid, frame, view, cursor)
     return Picture(grid, columns, window)
+
+
+def _name_overlays(grid: Grid, frame: _Frame, view: PriceView, cursor: int | None) -> None:
+    """The lines over the price with their values, in the plot's first line."""
+    step = len(view.close) - 1 if cursor is None else min(cursor, len(view.close) - 1)
+    x = 1
+    for line in view.studies.overlays:
+        name, value = f" {line.name} ", f"{show.price(line.at(step))} "
+        if x + cells(name + value) > frame.columns:
+            break
+        grid.put(x, frame.top, name, line.role)
+        grid.put(x + cells(name), frame.top, value)
+        x += cells(name + value)
 
 
 def _frame_of(columns: int, height: int, strips: int) -> _Frame:
@@ -468,10 +482,6 @@ def _draw_header(
     for name, values in (("O", view.open), ("H", view.high), ("L", view.low)):
         groups.append([(f"{name} ", "muted"), (f"{show.price(float(values[step]))} ", "text")])
     groups.append([("V ", "muted"), (f"{show.short_money(float(view.volume[step]))}  ", "text")])
-    groups += [
-        [(f"{line.name} ", line.role), (f"{show.price(line.at(step))} ", "text")]
-        for line in view.studies.overlays
-    ]
     if window.size > 1:
         groups.append([(f"{window.size} bars a column", "muted")])
     when = show.stamp(int(view.stamps[step]), view.zone)

@@ -16,15 +16,18 @@ from tui.keys import Place
 from tui.messages import Broke, PollTrouble
 from tui.screens.asking import AskDialog
 from tui.screens.base import DeckScreen, too_small
+from tui.screens.breakpoints import BreakpointsScreen, ConditionsDialog
 from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import ConfirmDialog, ErrorDialog, QuitDialog
 from tui.screens.export import ExportDialog
 from tui.screens.go_to import GoToDialog
 from tui.screens.help import HelpScreen, help_text
+from tui.screens.indicators import IndicatorsDialog
 from tui.screens.log import LogScreen
 from tui.screens.new_run import NewRunScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.screens.seen import SeenDialog
 from tui.screens.settings import SettingsScreen
 from tui.screens.ticket import TicketDialog
 from tui.widgets.table import DeckTable
@@ -71,6 +74,10 @@ def test_every_action_has_its_method() -> None:
         Place.EXPORT: (ExportDialog,),
         Place.TICKET: (TicketDialog,),
         Place.GO_TO: (GoToDialog,),
+        Place.BREAKPOINTS: (BreakpointsScreen,),
+        Place.CONDITIONS: (ConditionsDialog,),
+        Place.INDICATORS: (IndicatorsDialog,),
+        Place.SEEN: (SeenDialog,),
         Place.CONFIRM: (ConfirmDialog,),
         Place.QUIT: (QuitDialog,),
         Place.NOTICE: (HelpScreen, ErrorDialog),

@@ -241,7 +241,8 @@ async def test_a_strategy_plays_pauses_and_steps(gateway: Gateway) -> None:
         await pilot.press(".", ">")
         await until(pilot, lambda: gateway.record(run_id).step_index == 12)
         assert gateway.record(run_id).status == "paused"
-        await pilot.press("-")
+        # Slow enough not to be done before it is paused, whatever else the machine does.
+        await pilot.press(*["-"] * 6)
         await pilot.press("space")
         await until(pilot, lambda: "running" in screen_text(app))
         await pilot.click("#run-play")
