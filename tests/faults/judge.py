@@ -14,7 +14,7 @@ from engine.runs.recovery import recover
 from engine.runs.verify import verify
 from engine.store.ledger import Ledger
 from engine.store.reader import Reader
-from tests.faults.works import BY_HAND, Result, by_hand, hold_bars, result, undisturbed
+from tests.faults.works import BY_HAND, Result, by_hand, hold_bars, key_of, result, undisturbed
 from tests.runs.conftest import Deck
 
 
@@ -24,13 +24,14 @@ class Judge:
 
     path: Path
     works: dict[str, str] = field(default_factory=dict)
-    steps: dict[str, int] = field(default_factory=dict)
+    steps: dict[str, tuple[int, str]] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     verified: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     acknowledged: int = 0
+    rewinds: int = 0
     mid_run: int = 0
 
     def told(self, said: Iterable[tuple[Any, ...]]) -> None:
@@ -39,8 +40,13 @@ class Judge:
             if what == "run":
                 self.works[words[0]] = words[1]
             elif what == "step":
-                self.steps[words[0]] = words[1]
+                self.steps[words[0]] = (words[1], words[2])
                 self.acknowledged += 1
+            elif what == "rewinding":
+                # From here on either is right, until the next decision is acknowledged.
+                self.steps.pop(words[0], None)
+                self.settled.pop(words[0], None)
+                self.rewinds += 1
             elif what == "settled":
                 self.settled[words[0]] = max(words[1], self.settled.get(words[0], 0))
                 self.acknowledged += 1
@@ -75,11 +81,11 @@ class Judge:
         hold_bars()
         runs = {run.run_id: run for run in reader.runs(all_runs=True)}
         assert set(self.works) <= set(runs), "a run that was begun is gone"
-        for run_id, step in self.steps.items():
+        for run_id, (step, key) in self.steps.items():
             run = runs[run_id]
             stored = reader.step(run_id, step)
             assert stored is not None, f"step {step} of {run_id} was acknowledged and is lost"
-            assert stored.idempotency_key == f"key-{step}"
+            assert stored.idempotency_key == key
             assert run.step_index >= step + 1
         for run_id, settled in self.settled.items():
             assert runs[run_id].step_index >= settled, f"{run_id} lost acknowledged steps"
@@ -134,7 +140,8 @@ def finish(deck: Deck) -> None:
             (symbol,) = session.prepared.source.symbols
             while not session.closed.is_set():
                 step = session.progress.state.decided
-                service.submit(session.run_id, step, by_hand(symbol, step), key=f"key-{step}")
+                key = key_of(session.rewind_count, step)
+                service.submit(session.run_id, step, by_hand(symbol, step), key=key)
         elif not session.closed.is_set():
             # A command that its dead owner had not answered may have paused it.
             service.resume(session.run_id)

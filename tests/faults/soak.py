@@ -34,15 +34,16 @@ def main(names: list[str]) -> int:
     """Run the files, write the report; how many of them failed."""
     every = [file for folder in FOLDERS for file in sorted(folder.glob("test_*.py"))]
     files = [file for file in every if not names or _name(file) in names or file.name in names]
-    parts = _parts()
     failed = 0
     for file in files:
         print(f"== {_name(file)}", flush=True)
-        passed, parts[_name(file)] = _run(file)
+        passed, part = _run(file)
         failed += not passed
+        # Read now: another part may have been written meanwhile.
+        parts = _parts() | {_name(file): part}
         kept = [parts[_name(file)] for file in every if _name(file) in parts]
         REPORT.write_text("\n".join([HEAD, *kept]), "utf-8")
-        print(parts[_name(file)], flush=True)
+        print(part, flush=True)
     return failed
 
 

@@ -13,7 +13,7 @@ from engine.runs.lifecycle import Status
 from engine.runs.session import Session
 from tests.faults.judge import finish, replays, same, whole
 from tests.faults.scale import seeded, times
-from tests.faults.works import BY_HAND, WORKS, by_hand, request, result, undisturbed
+from tests.faults.works import BY_HAND, WORKS, by_hand, key_of, request, result, undisturbed
 from tests.runs.conftest import Deck
 
 CUTS = 200
@@ -37,7 +37,7 @@ def bring(deck: Deck, session: Session, decisions: int) -> None:
         return
     (symbol,) = session.prepared.source.symbols
     for step in range(decisions):
-        service.submit(run_id, step, by_hand(symbol, step), key=f"key-{step}")
+        service.submit(run_id, step, by_hand(symbol, step), key=key_of(0, step))
 
 
 def desert(deck: Deck) -> None:

@@ -25,7 +25,7 @@ from engine.runs.session import Session
 from engine.store.backup import back_up
 from engine.store.ledger import Ledger
 from tests.faults.nursery import Line
-from tests.faults.works import BY_HAND, by_hand, request
+from tests.faults.works import BY_HAND, by_hand, key_of, request
 from tests.runs.conftest import Deck
 
 
@@ -56,6 +56,8 @@ def work(path: Path, line: Line, works: tuple[str, ...], seed: int) -> None:
             if session.closed.is_set():
                 sessions.remove(session)
                 line.send(("ended", session.run_id, service.record(session.run_id).status))
+            elif chance.random() < 0.02:
+                _go_back(deck, line, session, chance)
             elif session.request.name in BY_HAND:
                 _decide(deck, line, session)
             elif chance.random() < 0.02:
@@ -130,8 +132,29 @@ def _decide(deck: Deck, line: Line, session: Session) -> None:
         return
     step = session.progress.state.decided
     (symbol,) = session.prepared.source.symbols
-    deck.service.submit(session.run_id, step, by_hand(symbol, step), key=f"key-{step}")
-    line.send(("step", session.run_id, step))
+    key = key_of(session.rewind_count, step)
+    deck.service.submit(session.run_id, step, by_hand(symbol, step), key=key)
+    line.send(("step", session.run_id, step, key))
+
+
+def _go_back(deck: Deck, line: Line, session: Session, chance: random.Random) -> None:
+    """Rewind a run, or fork it, at some step that it has been at."""
+    progress = session.progress
+    if session.status not in MOVING or progress is None or session.baseline_of is not None:
+        return
+    run_id, name = session.run_id, session.request.name
+    # What the ledger has: in memory the run is further on.
+    decided = max(deck.service.record(run_id).step_index - 1, 0)
+    with suppress(RunError):
+        if chance.random() < 0.3:
+            fork = deck.service.fork(run_id, chance.randint(0, decided), name=name)
+            line.send(("run", fork.run_id, name))
+            deck.host.enqueue(fork)
+            return
+        step = chance.randint(0, decided)
+        line.send(("rewinding", run_id, step))
+        line.send(("settled", run_id, deck.service.rewind(run_id, step).step_index))
+        deck.service.resume(run_id)
 
 
 def _hold_for_a_moment(deck: Deck, line: Line, session: Session) -> None:

@@ -74,6 +74,11 @@ def by_hand(symbol: str, step: int) -> Decision:
     return Decision()
 
 
+def key_of(rewinds: int, step: int) -> str:
+    """The key of a decision by hand: what a rewind discards takes its keys with it."""
+    return f"key-{rewinds}-{step}"
+
+
 class Result(NamedTuple):
     """Everything a run came to that does not depend on when and by whom."""
 
@@ -107,8 +112,7 @@ def result(reader: Reader, run_id: str) -> Result:
             tuple(reader.orders(run_id)),
             tuple(reader.cash_flows(run_id)),
             tuple(
-                (row.step_index, row.ts, row.status, row.decision_source, row.idempotency_key,
-                 row.decision, row.result)
+                (row.step_index, row.ts, row.status, row.decision_source, row.decision, row.result)
                 for row in reader.steps(run_id)
             ),
             tuple(reader.positions(run_id)),
@@ -129,7 +133,7 @@ def undisturbed(work: str) -> Result:
                 total = session.simulation.total_steps
                 for step in range(total):
                     decision = by_hand(symbol, step)
-                    record = deck.service.submit(run_id, step, decision, key=f"key-{step}")
+                    record = deck.service.submit(run_id, step, decision, key=key_of(0, step))
             with deck.reader() as reader:
                 return result(reader, record.run_id)
         finally:
