@@ -81,8 +81,13 @@ class Breakpoints:
         return any(point.enabled for point in self.points)
 
     @property
+    def one_by_one(self) -> bool:
+        """Whether an enabled breakpoint asks for decisions to be made one by one."""
+        return any(point.enabled and not parse(point.expression).foreseen for point in self.points)
+
+    @property
     def watching(self) -> bool:
-        """Whether there is anything to look at, so that decisions must be made one by one."""
+        """Whether there is anything to look at."""
         return self.goal is not None or self.enabled
 
     def change(self, points: Iterable[Breakpoint]) -> None:
@@ -100,11 +105,15 @@ class Breakpoints:
     ) -> tuple[Advance, tuple[Hit, ...]]:
         """Let ``decide`` decide up to ``stop``, at most to where a condition holds.
 
-        With nothing to look at that is its own ``advance``; else it is asked for a step at a time.
+        With nothing to look at that is its own ``advance``. Where the bars alone say when the next
+        condition holds it is asked for all steps up to there; else for one at a time.
         """
         simulation, state = progress.simulation, progress.state
         if not self.watching:
             return decide.advance(simulation, state, stop), ()
+        armed = self._armed(simulation.panel)
+        if all(condition.expression.foreseen for condition in armed):
+            return self._straight(decide, progress, stop, armed)
         peak = progress.tally.peak
         sight = Sight(simulation, state, peak)
         results: list[StepResult] = []
@@ -122,6 +131,30 @@ class Breakpoints:
             if hits or state.decided >= stop:
                 break
         return Advance(state, join(results), fault), hits
+
+    def _straight(
+        self, decide: Decider, progress: Progress, stop: int, armed: Sequence[Condition]
+    ) -> tuple[Advance, tuple[Hit, ...]]:
+        simulation = progress.simulation
+        until = min(stop, simulation.total_steps - 1) + 1
+        ahead: int | None = None
+        for condition in armed:
+            found = condition.first(progress.state.decided + 1, until)
+            if found is not None:
+                ahead, until = found, found
+        advanced = decide.advance(simulation, progress.state, stop if ahead is None else ahead)
+        state, result, fault = advanced
+        if fault is not None or state.done or state.decided != ahead:
+            return advanced, ()
+        peak = _higher(progress.tally.peak, result)
+        before = Sight.of_bars(state.decided - 1, alone=True)
+        return advanced, self.look(Sight(simulation, state, peak, result, before))
+
+    def _armed(self, panel: Panel) -> list[Condition]:
+        texts = [point.expression for point in self.points if point.enabled]
+        if self.goal is not None:
+            texts.append(self.goal)
+        return [self._condition(text, panel) for text in texts]
 
     def after(
         self, progress: Progress, before: State | None, peak: float, result: StepResult
@@ -143,14 +176,14 @@ class Breakpoints:
         points: list[Breakpoint] = []
         for point in self.points:
             if point.enabled:
-                condition = self._condition(point.expression, sight)
+                condition = self._condition(point.expression, sight.simulation.panel)
                 if condition.holds(sight):
                     saw = condition.saw(sight)
                     hits.append(Hit(point.id, point.expression, sight.step, saw))
                     point = replace(point, hits=point.hits + 1, enabled=not point.once)
             points.append(point)
         if self.goal is not None:
-            condition = self._condition(self.goal, sight)
+            condition = self._condition(self.goal, sight.simulation.panel)
             if condition.holds(sight):
                 hits.append(Hit(None, self.goal, sight.step, condition.saw(sight)))
         if hits:
@@ -159,8 +192,7 @@ class Breakpoints:
             self.stops += 1
         return tuple(hits)
 
-    def _condition(self, text: str, sight: Sight) -> Condition:
-        panel = sight.simulation.panel
+    def _condition(self, text: str, panel: Panel) -> Condition:
         if panel is not self._panel:
             self._panel, self._conditions = panel, {}
         found = self._conditions.get(text)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.runs.service import RunService
 
 REASON: Final = "breakpoint"
-STEPPED: Final = "stepped, not compiled: a breakpoint is looked at after every step"
+STEPPED: Final = "stepped, not compiled: a breakpoint depends on what the run does"
 
 
 def stop(service: RunService, session: Session, hits: Sequence[Hit]) -> None:
@@ -115,7 +115,7 @@ def note_execution(session: Session) -> None:
     execution = getattr(session.decide, "execution", None)
     if execution is None:
         return
-    watched = execution == "compiled" and session.breaks.enabled
+    watched = execution == "compiled" and session.breaks.one_by_one
     session.metadata["execution"] = "stepped" if watched else execution
     said = [notice for notice in session.metadata.get("notices", ()) if notice != STEPPED]
     session.metadata["notices"] = [*said, STEPPED] if watched else said

@@ -30,6 +30,14 @@ class Condition:
         """Whether it is true before the decision that ``sight`` stands at."""
         return self._test(sight)
 
+    def first(self, start: int, stop: int) -> int | None:
+        """The first decision from ``start`` to before ``stop`` at which it will hold, if any.
+
+        For an expression that is ``foreseen``; what it looks at ahead is shown to nobody.
+        """
+        test, place = self._test, Sight.of_bars
+        return next((step for step in range(start, stop) if test(place(step))), None)
+
     def saw(self, sight: Sight) -> Seen:
         """What each word in it was worth, by how it was written; None for what has no value."""
         seen = {look.source: _shown(look, read(sight)) for look, read in self._looks}

@@ -109,6 +109,11 @@ class Expression:
     root: Node
     looks: tuple[Look, ...] = field(repr=False)
 
+    @property
+    def foreseen(self) -> bool:
+        """Whether it depends on the bars alone, so that it can be asked of steps ahead."""
+        return not any(look.name in vocabulary.OF_THE_RUN for look in self.looks)
+
     def must_suit(self, symbols: Sequence[str]) -> None:
         """Raise ``InvalidExpression`` where it does not suit a run of these symbols."""
         parse(self.text, symbols)

@@ -41,6 +41,15 @@ class Sight:
         self.result = result
         self.before = before
 
+    @classmethod
+    def of_bars(cls, step: int, *, alone: bool = False) -> Sight:
+        """Only the place: enough for what depends on the bars alone. ``alone``: none before it."""
+        sight = cls.__new__(cls)
+        sight.step = step
+        sight.result = None
+        sight.before = None if alone or not step else cls.of_bars(step - 1, alone=True)
+        return sight
+
     @property
     def observation(self) -> Observation:
         """What the decision is about to see."""

@@ -139,6 +139,8 @@ _STATUSES: Final[Mapping[str, str]] = {
     "expiry": "expired",
     "cut": "partially_filled",
 }
+OF_THE_RUN: Final = frozenset({*ACCOUNT, *HOLDING, *HAPPENINGS} - {"session_start"})
+"""Words whose worth depends on what the run does; all others are known from the bars alone."""
 TAKES_AGO: Final = frozenset(FIELDS)
 TAKES_REASON: Final = frozenset(_STATUSES)
 TAKES_SYMBOL: Final = TAKES_REASON | {"fill", "bought", "sold", "dividend"}

@@ -245,8 +245,12 @@ def test_baselines_have_no_breakpoints(deck: Deck) -> None:
 
 
 @pytest.mark.parametrize("fill", ["next_open", "close"])
-def test_a_compiled_run_is_stepped_while_a_breakpoint_watches(
-    deck: Deck, monkeypatch: pytest.MonkeyPatch, fill: FillRule
+@pytest.mark.parametrize(
+    ("text", "execution"),
+    [("step >= 400", "compiled"), ("step >= 400 and equity > 0", "stepped")],
+)
+def test_a_compiled_run_is_stepped_where_a_breakpoint_needs_it(
+    deck: Deck, monkeypatch: pytest.MonkeyPatch, fill: FillRule, text: str, execution: str
 ) -> None:
     """It says so, stops where it should, compiles again afterwards, and gives the same bits."""
     if vector.load_kernel() is None:
@@ -255,17 +259,36 @@ def test_a_compiled_run_is_stepped_while_a_breakpoint_watches(
     request = replace(WINDOW, rules=replace(WINDOW.rules, fill=fill))
     plain = deck.run(request)
     assert plain.metadata["execution"] == "compiled"
-    session = deck.start(replace(request, breakpoints=("step >= 400",)))
+    session = deck.start(replace(request, breakpoints=(text,)))
     record = stopped(deck, session)
     assert record.metadata["stopped_at"]["step"] == 400
-    assert record.metadata["execution"] == "stepped"
-    assert STEPPED in record.metadata["notices"]
+    assert record.metadata["execution"] == execution
+    assert (STEPPED in record.metadata["notices"]) is (execution == "stepped")
     record = deck.service.set_breakpoints(session.run_id, (Breakpoint(1, "fill", enabled=False),))
     assert record.metadata["execution"] == "compiled"
     assert STEPPED not in record.metadata["notices"]
     deck.service.resume(session.run_id)
     assert stopped(deck, session).status == "completed"
     assert deck.digest(session.run_id) == deck.digest(plain.run_id)
+
+
+def test_a_rewind_and_a_hand_back_hit_nothing_that_is_replayed(deck: Deck) -> None:
+    """Only steps made anew are looked at; the stop that was rewound is forgotten."""
+    session = deck.start(replace(WINDOW, breakpoints=("fill",)))
+    run_id = session.run_id
+    first = stopped(deck, session).metadata["stopped_at"]["step"]
+    deck.service.resume(run_id)
+    second = stopped(deck, session).metadata["stopped_at"]["step"]
+    record = deck.service.rewind(run_id, first + 1)
+    assert (points_of(record)[0].hits, record.status) == (2, "paused")
+    assert "stopped_at" not in record.metadata
+    deck.service.take_over(run_id)
+    record = deck.service.hand_back(run_id)
+    assert points_of(record)[0].hits == 2
+    deck.service.resume(run_id)
+    record = stopped(deck, session)
+    assert record.metadata["stopped_at"]["step"] == second
+    assert points_of(record)[0].hits == 3
 
 
 # -- running to a place ---------------------------------------------------------------------------

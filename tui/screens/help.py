@@ -28,7 +28,7 @@ STOPPING = (
     "indicators, the account) and of what has just happened (fill, rejection, decision … since",
     "the decision before). What goes on holding stops at every step: make it one-shot, or write",
     "crosses_below(drawdown, -5%). A comparison with what has no value yet is false. Stopping",
-    "changes no result; while one is on, a compiled strategy is stepped.",
+    "changes no result; one that depends on more than the bars has a compiled strategy stepped.",
 )
 
 
