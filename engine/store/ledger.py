@@ -34,11 +34,15 @@ from engine.store.drafts import draft_path, name_draft, remove_draft
 from engine.store.locks import file_lock
 from engine.store.migrations import SCHEMA_VERSION, migrate, schema_version
 from engine.store.reader import Reader
+from engine.store.suspects import holder_text
 from engine.store.upgrade import make_ready
 
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 60.0
+STALL_SECONDS = 0.5
+"""How long another's lock is in the way before it is said."""
+_LOOK_SECONDS = 0.001
 _SHUT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -132,9 +136,10 @@ class Ledger:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a person should know of this ledger now: no WAL, a reader that pins it."""
+        """What a person should know of this ledger now: no WAL, a reader that pins it, a lock."""
         pinned = self._checkpointer.pinned
-        return self._notices if pinned is None else (*self._notices, pinned)
+        news = (pinned, self._stall)
+        return (*self._notices, *(notice for notice in news if notice is not None))
 
     @contextlib.contextmanager
     def still(self, timeout: float = 1.0) -> Iterator[bool]:
@@ -246,23 +251,41 @@ class Ledger:
         return result
 
     def _patiently(self, statement: str) -> None:
-        """Execute ``BEGIN IMMEDIATE`` or ``COMMIT``, waiting past the busy timeout.
+        """Execute ``BEGIN IMMEDIATE`` or ``COMMIT``, waiting for another's lock.
 
-        Nothing has been lost when either reports SQLITE_BUSY (a COMMIT does so only without WAL).
+        SQLite's own waiting looks up to ten times a second, and misses the gaps between the writes
+        of a busy process for seconds; so it is asked often. Nothing has been lost when either
+        reports SQLITE_BUSY (a COMMIT does so only without WAL).
         """
-        deadline = time.monotonic() + self._patience
+        conn = self._conn
+        began, named = time.monotonic(), 0.0
+        set_busy_timeout(conn, 0)
         try:
             while True:
                 try:
-                    self._conn.execute(statement)
+                    conn.execute(statement)
                 except sqlite3.OperationalError as error:
-                    if not is_busy(error) or time.monotonic() >= deadline:
+                    if not is_busy(error):
                         raise
-                    self._stall = str(translate(error, self.path).message)
+                    waited = time.monotonic() - began
+                    if waited >= self._patience:
+                        raise
+                    if waited >= named:
+                        # Not at once: a lock that is held for a moment is no news.
+                        named = waited + STALL_SECONDS
+                        if waited:
+                            self._stall = self._held_by()
+                    time.sleep(_LOOK_SECONDS if waited < 1 else 10 * _LOOK_SECONDS)
                 else:
                     return
         finally:
             self._stall = None
+            set_busy_timeout(conn, min(BUSY_SECONDS, self._patience))
+
+    def _held_by(self) -> str:
+        holders = holder_text(self.path)
+        said = f"another process holds the write lock of {self.path}"
+        return f"{said}: {holders}" if holders else said
 
     def _checkpoint(self) -> None:
         # What the disk refuses here it will refuse at the next commit too, where somebody is told.

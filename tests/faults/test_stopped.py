@@ -16,7 +16,7 @@ import pytest
 
 from engine.errors import LedgerBusy
 from engine.failpoints import VARIABLE
-from engine.runs.instance import Instance
+from engine.runs.instance import Instance, describe
 from engine.runs.lifecycle import TERMINAL
 from engine.runs.liveness import Liveness
 from engine.runs.recovery import recover
@@ -269,6 +269,9 @@ def test_inside_its_transaction(
             waiting = deck.ledger.submit(lambda conn: conn.execute("SELECT 1").fetchone())
             until(lambda: deck.ledger.stall is not None)
             assert not waiting.done()
+            (notice,) = deck.ledger.notices
+            lock = describe(path, deck.service.record(run_id).owner_instance or "")
+            assert f"pid {lock['pid']} (instance {lock['instance']})" in notice
             seen = deck.service.record(run_id)
             with deck.reader() as reader:
                 whole(reader, run_id)

@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import LedgerBusy, LedgerError, LedgerRefused
 from engine.store import checkpoint, writes
-from engine.store.connection import set_busy_timeout
+from engine.store.holders import can_tell
 from engine.store.ledger import Ledger
 from engine.store.locks import file_lock
 from engine.store.reader import Reader
@@ -92,7 +92,6 @@ def test_waits_for_another_process(path: Path, ledger: Ledger) -> None:
 
     It lands when the other lets go.
     """
-    ledger.write(lambda conn: set_busy_timeout(conn, 0.001))
     with process("hold", path) as child:
         assert said(child) == "held"
         waiting = ledger.submit(lambda conn: writes.insert_run(conn, columns("late")))
@@ -101,6 +100,8 @@ def test_waits_for_another_process(path: Path, ledger: Ledger) -> None:
         while ledger.stall is None:
             assert not waiting.done()
         assert "another process holds the write lock" in ledger.stall
+        assert not can_tell() or f"pid {child.pid}" in ledger.stall
+        assert ledger.notices == (ledger.stall,)
         tell(child)
         assert waiting.result() == 1
         assert said(child) == "free"
