@@ -136,10 +136,9 @@ class Ledger:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a person should know of this ledger now: no WAL, a reader that pins it, a lock."""
+        """What a person should know of this ledger now: no WAL, a reader that pins it."""
         pinned = self._checkpointer.pinned
-        news = (pinned, self._stall)
-        return (*self._notices, *(notice for notice in news if notice is not None))
+        return self._notices if pinned is None else (*self._notices, pinned)
 
     @contextlib.contextmanager
     def still(self, timeout: float = 1.0) -> Iterator[bool]:
