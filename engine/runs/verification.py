@@ -107,6 +107,7 @@ _TABLES: Final = (
     "commits",
     "positions",
     "runs",
+    "file",
 )
 
 

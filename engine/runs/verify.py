@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import codec, market
-from engine.errors import InputError, MarketDataError, StepdeckError
+from engine.errors import InputError, LedgerCorrupt, MarketDataError, StepdeckError
 from engine.model import (
     HOLD,
     CashFlow,
@@ -51,9 +51,11 @@ from engine.sim.simulation import Simulation
 from engine.sim.state import StepResult
 from engine.store.reader import EquityRows, Reader
 from engine.store.records import StepRecord
-from engine.store.seal import ROW_HASH, row_hash
+from engine.store.seal import LOG, ROW_HASH, row_hash
 from engine.strategies import registry
 
+# A larger file takes SQLite longer to look through than a run takes to be replayed.
+_SMALL_FILE: Final = 128 * 2**20
 _CUT_SHORT: Final = frozenset({Status.CANCELLED, Status.FAILED})
 
 
@@ -71,6 +73,8 @@ class Recorded:
     positions: list[Position]
     commits: Mapping[int, str]
     progress: list[tuple[int, int]]
+    log_hash: str | None
+    faults: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,15 +109,29 @@ def verify(reader: Reader, run_id: str) -> Verification:
     else:
         why = missing or "the run's configuration or bars are not what it began with"
         checks += _without_replay(recorded, unreadable, why)
-    checks += [_check_row(recorded), _check_strategy(record, request)]
+    checks += [_check_row(recorded), _check_log(recorded), _check_strategy(record, request)]
+    checks.append(_check_file(recorded))
     return Verification(record.run_id, record.status, record.step_index, tuple(checks))
 
 
 def read(reader: Reader, run_id: str) -> Recorded:
     """The run's rows, as they were at one moment."""
+    try:
+        return _read(reader, run_id)
+    except (ValueError, TypeError, KeyError) as error:
+        raise LedgerCorrupt(
+            f"run {run_id} holds a value that cannot be read: {error}",
+            field="run",
+            remedy="`stepdeck doctor` looks at the whole ledger; restore it from a backup",
+        ) from error
+
+
+def _read(reader: Reader, run_id: str) -> Recorded:
     with reader.moment():
+        record = reader.run(run_id)
+        sealed = record.metadata.get(LOG)
         return Recorded(
-            record=reader.run(run_id),
+            record=record,
             row=reader.stored_run(run_id),
             equity=reader.equity(run_id, since=-(2**62)),
             orders=reader.orders(run_id, since=-(2**62)),
@@ -123,6 +141,8 @@ def read(reader: Reader, run_id: str) -> Recorded:
             positions=reader.positions(run_id),
             commits={commit.last_step: commit.digest for commit in reader.commits(run_id)},
             progress=reader.progress(run_id),
+            log_hash=reader.log_hash(run_id, int(sealed["seq"])) if sealed else None,
+            faults=reader.file_faults(most_bytes=_SMALL_FILE),
         )
 
 
@@ -202,6 +222,32 @@ def _check_row(recorded: Recorded) -> Check:
         Difference("runs", None, None, ROW_HASH, stored, found),
         "the run's own row was changed after its end",
     )
+
+
+def _check_log(recorded: Recorded) -> Check:
+    """What no replay tells: who decided when and why, keys, epochs, the feed, what was rewound."""
+    sealed = recorded.record.metadata.get(LOG)
+    if recorded.record.status not in TERMINAL:
+        return Check("log", "unchecked", "it is sealed when the run ends")
+    if sealed is None:
+        return Check("log", "unchecked", "the run ended before logs were sealed")
+    if sealed["hash"] == recorded.log_hash:
+        return Check("log", "passed", "decisions, commits and events are as they were at its end")
+    return _differs(
+        "log",
+        Difference("runs", None, None, "log", sealed["hash"], recorded.log_hash),
+        "a row of steps, commits, events or of what was rewound was changed after the run's end",
+    )
+
+
+def _check_file(recorded: Recorded) -> Check:
+    faults = recorded.faults
+    if faults is None:
+        return Check("file", "unchecked", "the ledger is large: `stepdeck doctor` reads all of it")
+    if not faults:
+        return Check("file", "passed", "its pages, indexes and schema are whole")
+    wrong = Difference("file", None, None, "structure", "a whole file", faults[0])
+    return Check("file", "differs", "its structure is damaged", wrong, len(faults))
 
 
 # -- the log -------------------------------------------------------------------------------------

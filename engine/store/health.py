@@ -13,6 +13,7 @@ from engine.store.connection import check_identity, check_version, connect, tran
 from engine.store.holders import Holder, can_tell, holders
 from engine.store.locks import LockFile, lock_files
 from engine.store.migrations import SCHEMA_VERSION, schema_version
+from engine.store.structure import file_faults
 
 WAL_RESET_FIXED = (3, 51, 3)
 """The first SQLite whose writes and checkpoints at one instant cannot lose pages."""
@@ -20,7 +21,8 @@ WAL_RESET_FIXED = (3, 51, 3)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``damage`` holds what SQLite's ``quick_check`` found, ``dangling`` counts rows of no run.
+    """``damage`` holds what SQLite's ``integrity_check`` found and what of the schema is changed,
+    ``dangling`` counts rows of no run.
 
     ``holders`` are the other processes that have the file open, None where the system does not
     say; ``locks`` the lock files of instances beside it. The counts are None where damage keeps
@@ -68,7 +70,7 @@ def inspect(path: str | Path, *, vfs: str | None = None) -> Health:
                 rows = None if damage else conn.execute(f"SELECT count(*) FROM {table}").fetchone()
                 return None if rows is None else int(rows[0])
 
-            damage = _damage(conn)
+            damage = file_faults(conn)
             return Health(
                 path=file,
                 sqlite_version=sqlite3.sqlite_version,
@@ -109,14 +111,6 @@ def _others(file: Path) -> tuple[Holder, ...] | None:
     if not can_tell():
         return None
     return tuple(holder for holder in holders(file) if holder.pid != os.getpid())
-
-
-def _damage(conn: sqlite3.Connection) -> tuple[str, ...]:
-    try:
-        found = [str(row[0]) for row in conn.execute("PRAGMA quick_check").fetchall()]
-    except sqlite3.DatabaseError as error:
-        return (str(error),)
-    return () if found == ["ok"] else tuple(found)
 
 
 def _open(file: Path, vfs: str | None) -> sqlite3.Connection:

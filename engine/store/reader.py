@@ -27,7 +27,8 @@ from engine.store.connection import (
 )
 from engine.store.records import ActiveRun, Command, CommitRecord, Event, StepRecord, stamp_of
 from engine.store.schema import JSON_COLUMNS, RUN_COLUMNS
-from engine.store.seal import stored_row
+from engine.store.seal import log_hash, stored_row
+from engine.store.structure import file_faults
 
 _CHUNK = 20_000
 _LISTS: Final = frozenset({"tags", "symbols"})
@@ -165,6 +166,28 @@ class Reader:
         if row is None:
             raise _not_found(run_id)
         return row
+
+    def log_hash(self, run_id: str, seq: int) -> str:
+        """The hash of the run's log up to event ``seq``, as ``seal`` has it."""
+        try:
+            with self._lock:
+                return log_hash(self._conn, run_id, seq)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def file_faults(self, *, most_bytes: int | None = None) -> tuple[str, ...] | None:
+        """What SQLite finds wrong in the file's structure, and parts of its schema that are not
+        what they should be; None, nothing looked at, for a file of more than ``most_bytes``.
+        """
+        try:
+            with self._lock:
+                pages = self._conn.execute("PRAGMA page_count").fetchone()[0]
+                size = self._conn.execute("PRAGMA page_size").fetchone()[0]
+                if most_bytes is not None and pages * size > most_bytes:
+                    return None
+                return file_faults(self._conn)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
 
     def run_key(self, run_id: str) -> int:
         """The run's integer key in ``equity_points``. Raises ``RunNotFound``."""

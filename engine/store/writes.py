@@ -134,11 +134,12 @@ def transition(
         return False
     if to in _CUT_SHORT:
         conn.execute(_END_ORDERS, (run_id, run_id))
+    # Before the seal, which is of the feed as well.
+    _status_event(conn, run_id, before, str(to), reason, at)
     if ends:
         failpoint("end.unsealed")
         end_row(conn, run_id, str(to))
         failpoint("end.sealed")
-    _status_event(conn, run_id, before, str(to), reason, at)
     failpoint("transition.written")
     return True
 

@@ -25,7 +25,9 @@ CHECKS = [
     "positions",
     "figures",
     "row",
+    "log",
     "strategy",
+    "file",
 ]
 
 
