@@ -8,11 +8,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.closing import Closing
 from engine.drivers.strategy import decider_of
 from engine.errors import InvalidOption, StepdeckError
 from engine.model import (
@@ -68,6 +68,8 @@ class Result:
     fill_records: Sequence[Fill]
     order_records: Sequence[OrderRecord]
     cash_flow_records: Sequence[CashFlow]
+    sessions_per_year: int | None
+    """What daily figures are annualised with: 252, or 365 for a 24/7 calendar (policy F3)."""
 
     @cached_property
     def equity(self) -> pd.DataFrame:
@@ -216,6 +218,7 @@ def _run_in_memory(prepared: Prepared) -> Result:
         result.fills,
         present_records(result.orders),
         result.cash_flows,
+        panel.sessions_per_year,
     )
 
 
@@ -249,23 +252,12 @@ def _run_in_ledger(
         return view.result(record.run_id)
 
 
-class LedgerView:
+class LedgerView(Closing):
     """A ledger opened read-only, its runs as DataFrames. A context manager."""
 
     def __init__(self, path: str | Path) -> None:
         """Raises ``LedgerMissing`` or ``NotALedger`` for a path that is none."""
         self._reader = Reader.open(Path(path))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connection."""
@@ -305,6 +297,7 @@ class LedgerView:
             fills,
             orders,
             flows,
+            record.sessions_per_year,
         )
 
     def follow(self, run: str = "@1", *, interval: float = 0.1) -> Iterator[Result]:

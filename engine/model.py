@@ -291,10 +291,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules in force in a simulation; every result prints them.
-
-    ``sessions_per_year`` is 252, or 365 for a 24/7 calendar (policy F3).
-    """
+    """The rules in force in a simulation; every result prints them."""
 
     cash: float = 100_000.0
     lot: float = 1.0
@@ -305,7 +302,6 @@ class Rules:
     max_leverage: float = 1.0
     risk_free: float = 0.0
     seed: int = 0
-    sessions_per_year: int = 252
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,3 +404,13 @@ class RunRecord:
     config_hash: str
     strategy_hash: str | None
     engine_version: str
+
+    @property
+    def sessions_per_year(self) -> int | None:
+        """What daily figures are annualised with (policy F3), as the run's bars say; None before
+        they are loaded."""
+        bars = self.metadata.get("bars") or {}
+        # Runs of earlier versions have it among their rules.
+        rules = self.config.get("rules") or {}
+        found: int | None = bars.get("sessions_per_year", rules.get("sessions_per_year"))
+        return found

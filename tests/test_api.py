@@ -54,6 +54,19 @@ def test_a_class_runs_over_a_frame() -> None:
     assert result.run_id is None
 
 
+@pytest.mark.parametrize(("calendar", "periods"), [("24/7", 365), ("none", 252)])
+def test_a_result_says_what_its_figures_are_annualised_with(
+    calendar: str, periods: int, tmp_path: Path
+) -> None:
+    """Sessions a year are the bars' own, in memory and as the ledger tells them."""
+    frame, ledger = _frame([10.0, 11.0, 12.0]), tmp_path / "runs.db"
+    for place in (None, ledger):
+        result = run(EveryFifth, frame, calendar=calendar, ledger=place)
+        assert result.sessions_per_year == periods
+    with open_ledger(ledger) as view:
+        assert view.result("@1").sessions_per_year == periods
+
+
 def test_a_run_in_memory_equals_the_same_run_in_a_ledger(tmp_path: Path) -> None:
     """With and without a ledger the curve, the fills and the figures are the same bits."""
     options: dict[str, Any] = {"symbols": ["AAPL", "IBM"], "params": {"fast": 5, "slow": 20}}

@@ -147,7 +147,6 @@ def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
             max_leverage=given.number("max-leverage", 1.0),
             risk_free=given.number("risk-free", 0.0),
             seed=given.integer("seed"),
-            sessions_per_year=365 if calendar == "24/7" else 252,
         ),
         name=given.text("name"),
         tags=tuple(given.many("tag")),

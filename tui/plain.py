@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from engine.model import Position, RunRecord
+from engine.sim.reasons import REMEDIES
 from tui.format import DASH, count, money, percent, quantity, share
 from tui.safe import cells, cut, fit, safe_line
 from tui.viewmodel.stopped import stopped_text
@@ -34,10 +35,7 @@ def run_document(record: RunRecord, owner: str = "none") -> dict[str, Any]:
     """The run as plain JSON values: every column of ``runs``, the rules in force, notices."""
     document = asdict(record)
     document["owner"] = owner
-    rules = dict(record.config.get("rules") or {})
-    # These are rules too, though the engine's request keeps them with the bars.
-    rules |= {name: record.config.get(name) for name in _RULES_OF_BARS}
-    document["rules"] = rules
+    document["rules"] = _all_rules(record)
     document["notices"] = list(notices(record))
     return document
 
@@ -202,11 +200,17 @@ def _costs(record: RunRecord) -> str:
 
 def rules_in_force(record: RunRecord) -> dict[str, Any]:
     """The run's rules by their plain names, those of its costs, calendar and actions among them."""
-    rules = dict(record.config.get("rules") or {})
+    rules = _all_rules(record)
     costs = rules.pop("costs", {})
-    rules |= {name: record.config.get(name) for name in _RULES_OF_BARS}
     rules |= {("cost profile" if name == "profile" else name): v for name, v in costs.items()}
     return {name.replace("_", " "): value for name, value in rules.items()}
+
+
+def _all_rules(record: RunRecord) -> dict[str, Any]:
+    rules = dict(record.config.get("rules") or {})
+    # These are rules too, though the engine's request keeps them with the bars.
+    rules |= {name: record.config.get(name) for name in _RULES_OF_BARS}
+    return rules | {"sessions_per_year": record.sessions_per_year}
 
 
 def _rules(record: RunRecord) -> str:
@@ -281,10 +285,19 @@ def step_text(step: Mapping[str, Any]) -> str:
             "Seen\n" + _indent(seen),
             f"Decided ({step['decision_source']})\n  {safe_line(decided)}",
             "Orders of this decision\n" + _indent(_table_of(step["orders"], _ORDER_COLUMNS)),
+            *reasons_given(step["orders"]),
             "Filled at this step\n" + _indent(_table_of(step["fills"], _FILL_COLUMNS)),
             "Cash flows at this step\n" + _indent(_table_of(step["cash_flows"], _FLOW_COLUMNS)),
         ]
     )
+
+
+def reasons_given(orders: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The reasons that some orders have, each with what would be right; nothing without one."""
+    reasons = dict.fromkeys(order["reason"] for order in orders if order["reason"] in REMEDIES)
+    if not reasons:
+        return []
+    return [pairs("Reasons", ((reason, REMEDIES[reason]) for reason in reasons))]
 
 
 _ORDER_COLUMNS: Final = {

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from engine.errors import InputError, InvalidOption, MarketDataError, NotAvailable
 from engine.model import RunRecord, stamp_text
 from engine.sim.metrics import FORMULAS
+from engine.sim.reasons import REMEDIES
 from tui.format import DASH, money
 from tui.plain import figure, notices, rule_text, rules_in_force
 
@@ -57,7 +58,8 @@ def tear_sheet(gateway: Gateway, run_id: str) -> tuple[str, int]:
         )
     returns, baseline = daily_returns(detail, _bars(gateway, run_id))
     page = _charts(reports, detail.record, returns, baseline)
-    ours = f'<body>\n{_STYLE}<div class="container">{_our_part(detail.record)}<hr></div>'
+    part = _our_part(detail.record, gateway.reader().reasons(run_id))
+    ours = f'<body>\n{_STYLE}<div class="container">{part}<hr></div>'
     # Its page names an icon on the network, and its body calls a script that it does not have.
     page = _BODY.sub(lambda _: ours, _ICON.sub("", page), count=1)
     return page, len(returns)
@@ -146,7 +148,7 @@ def _charts(
                 title=escape(record.name or record.strategy),
                 strategy_title="Run",
                 benchmark_title="Buy and hold",
-                periods_per_year=int(rules.get("sessions_per_year", 252)),
+                periods_per_year=record.sessions_per_year or 252,
                 output=str(page),
             )
             return page.read_text(encoding="utf-8")
@@ -154,7 +156,7 @@ def _charts(
         fonts.setLevel(level)
 
 
-def _our_part(record: RunRecord) -> str:
+def _our_part(record: RunRecord, reasons: Sequence[tuple[str, int]]) -> str:
     values: dict[str, Any] = {name: getattr(record, name, None) for name in FORMULAS}
     values |= record.metrics
     figures = (
@@ -177,12 +179,14 @@ def _our_part(record: RunRecord) -> str:
         ("engine", record.engine_version),
     )
     rules = ((name, rule_text(value)) for name, value in rules_in_force(record).items())
+    ended = ((reason, f"{number:,}", REMEDIES.get(reason, "")) for reason, number in reasons)
     said = "".join(f"<p>{escape(notice)}</p>" for notice in notices(record))
     return (
         f"<h1>{escape(record.name or record.strategy)}</h1>"
         "<h4>Figures by stepdeck, each with its formula, and the rules in force</h4><hr>"
         f'<div class="stepdeck">{_table("Run", facts)}{_table("Rules in force", rules)}'
         f'<div class="wide">{_table("Figures", figures)}'
+        f"{_table('Orders that did not simply fill', ended) if reasons else ''}"
         f"{f'<h3>Notices</h3>{said}' if said else ''}</div></div>"
     )
 

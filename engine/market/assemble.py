@@ -118,6 +118,7 @@ def assemble(rows: Rows, window: Window, label: str, provenance: Mapping[str, An
             **provenance,
             "timeframe": window.timeframe,
             "calendar": window.calendar,
+            "sessions_per_year": sessions_per_year(window.calendar),
             "first": dates[0],
             "last": dates[-1],
             "rows": len(rows),

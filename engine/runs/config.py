@@ -32,7 +32,8 @@ def encode_request(request: RunRequest) -> dict[str, Any]:
 
 
 def decode_request(config: Mapping[str, Any]) -> RunRequest:
-    """The request of a ``config`` column; what an older version did not write gets its default."""
+    """The request of a ``config`` column; what an older version did not write gets its default,
+    and a rule that is none any more is left out."""
     values = {
         field.name: config[field.name] for field in fields(RunRequest) if field.name in config
     }
@@ -43,8 +44,9 @@ def decode_request(config: Mapping[str, Any]) -> RunRequest:
         values["symbols"] = tuple(values["symbols"])
     for name in ("tags", "breakpoints"):
         values[name] = tuple(values.get(name) or ())
-    rules = dict(values.get("rules") or {})
-    rules["costs"] = Costs(**(rules.get("costs") or {}))
+    written = values.get("rules") or {}
+    rules = {field.name: written[field.name] for field in fields(Rules) if field.name in written}
+    rules["costs"] = Costs(**(written.get("costs") or {}))
     values["rules"] = Rules(**rules)
     return RunRequest(**values)
 

@@ -8,7 +8,7 @@ cuts further, so the reason names the limit that decided the quantity.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil, floor
 from typing import Final
 
@@ -311,14 +311,7 @@ class FillModel:
             certain = high - 4
         if certain > 0 and certain < high and pays(certain):
             low = certain
-        # Invariant: low pays (zero always does), high does not.
-        while high - low > 1:
-            middle = (low + high) // 2
-            if pays(middle):
-                low = middle
-            else:
-                high = middle
-        return low
+        return _most(low, high, pays)
 
     def _exposure_limit(
         self,
@@ -365,11 +358,15 @@ class FillModel:
             return lots
         # Closing what is held, and as much again on the other side, adds no exposure.
         low = 2 * abs(position) if position * side < 0 else 0
-        high = lots
-        while high - low > 1:
-            middle = (low + high) // 2
-            if within(middle):
-                low = middle
-            else:
-                high = middle
-        return low
+        return _most(low, lots, within)
+
+
+def _most(low: int, high: int, holds: Callable[[int], bool]) -> int:
+    """The most lots for which ``holds``, given that it does for ``low`` and not for ``high``."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if holds(middle):
+            low = middle
+        else:
+            high = middle
+    return low

@@ -94,19 +94,6 @@ def inspect(path: str | Path, *, vfs: str | None = None) -> Health:
         raise translate(error, file) from error
 
 
-def schema_text(path: str | Path, *, vfs: str | None = None) -> str:
-    """The SQL of every table, index, view and trigger, as the file has it."""
-    # Imported here: it brings pandas along.
-    from sqlite_utils import Database
-
-    file = Path(path).resolve()
-    try:
-        with closing(_open(file, vfs)) as conn:
-            return Database(conn, execute_plugins=False).schema
-    except sqlite3.Error as error:
-        raise translate(error, file) from error
-
-
 def _others(file: Path) -> tuple[Holder, ...] | None:
     if not can_tell():
         return None

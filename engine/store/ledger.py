@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
+from engine.closing import Closing
 from engine.errors import LedgerError, LedgerMissing, LedgerWriteFailed
 from engine.failpoints import failpoint
 from engine.store import checkpoint
@@ -46,7 +46,7 @@ _LOOK_SECONDS = 0.001
 _SHUT = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
-class Ledger:
+class Ledger(Closing):
     """Open with ``Ledger.open``; use as a context manager, or ``close`` it.
 
     Writes are functions over the writing connection. Each runs on the writer thread inside one
@@ -171,17 +171,6 @@ class Ledger:
             finished = self._thread.submit(self._finish)
             self._thread.shutdown(wait=True)
             finished.result()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # -- on the writer thread -------------------------------------------------------------------
 

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import codec
+from engine.closing import Closing
 from engine.errors import AmbiguousRun, LedgerCorrupt, LedgerError, RunNotFound
 from engine.model import CashFlow, Fill, OrderRecord, Position, RunRecord
 from engine.store import writes
@@ -46,7 +46,7 @@ class EquityRows(NamedTuple):
     cash: NDArray[np.float64]
 
 
-class Reader:
+class Reader(Closing):
     """One read-only connection; threads that share it wait for each other.
 
     Every method is one query that is fetched to its end, so it sees whole batches and holds nothing
@@ -88,17 +88,6 @@ class Reader:
     def close(self) -> None:
         with self._lock:
             self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @contextmanager
     def moment(self) -> Iterator[Self]:
@@ -326,6 +315,14 @@ class Reader:
             (run_id, since, _end(until), _limit(limit)),
         )
         return [OrderRecord(*row) for row in rows]
+
+    def reasons(self, run_id: str) -> list[tuple[str, int]]:
+        """Why orders did not simply fill, and how many each, the most frequent first."""
+        return self._all(
+            "SELECT reason, count(*) FROM orders WHERE run_id = ? AND reason IS NOT NULL "
+            "GROUP BY reason ORDER BY count(*) DESC, reason",
+            (run_id,),
+        )
 
     def cash_flows(
         self, run_id: str, *, since: int = 0, until: int | None = None, limit: int | None = None

@@ -60,7 +60,7 @@ def test_every_option_has_its_place() -> None:
         "sma_cross", {"fast": "5"}, "synthetic", ("A", "B"), date(2020, 1, 2), date(2020, 2, 3),
         "1Hour", "24/7", "Europe/Berlin", "columns", True,
         Rules(5000, 1e-9, "close", Costs("sec", 1, 0.005, 0.001, True, False, 2.5), 0.1, True, 2,
-              0.04, 7, 365),
+              0.04, 7),
         "n", ("x", "y"), "bot", 10, True, False, ("fill", "drawdown < -5%"), True, 512,
     )  # fmt: skip
     assert parsed(command_line(request)) == request

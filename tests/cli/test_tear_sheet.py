@@ -12,6 +12,7 @@ import pytest
 
 from engine.sim.metrics import FORMULAS
 from engine.sim.panel import Panel
+from engine.sim.reasons import REMEDIES
 from tests.cli.conftest import Command, rows
 from tui.gateway import Gateway
 from tui.plain import figure, rules_in_force
@@ -55,6 +56,23 @@ def test_the_page_has_our_figures_and_rules_first(
     assert FETCHED.search(text) is None
     assert "<script" not in text
     assert "onload" not in text
+
+
+def test_reasons_stand_with_what_would_be_right(stepdeck: Command, tmp_path: Path) -> None:
+    """An order that was refused is told with its reason and remedy, in the page and by `show`."""
+    tape, ledger, page = tmp_path / "two.jsonl", tmp_path / "runs.db", tmp_path / "page.html"
+    order = '{"symbol": "AAPL", "side": "sell", "quantity": 1}'
+    tape.write_text(f'{{"step": 3, "orders": [{order}]}}\n{{"step": 5, "orders": [{order}]}}\n')
+    window = ("--symbols", "AAPL", "--end", "2000-12-29", "--no-baselines")
+    assert stepdeck("run", f"tape:{tape}", *window, "--db", ledger).status == 0
+    shown = stepdeck("show", "@1", "--step", "3", "--db", ledger).out
+    assert f"no_position  {REMEDIES['no_position']}" in shown
+    assert "Reasons" not in stepdeck("show", "@1", "--step", "4", "--db", ledger).out
+    assert stepdeck("export", "@1", "--format", "html", "-o", page, "--db", ledger).status == 0
+    cells = "<td>no_position</td><td>2</td>"
+    assert f'{cells}<td class="formula">{escape(REMEDIES["no_position"])}</td>' in page.read_text(
+        encoding="utf-8"
+    )
 
 
 OF_RUN = (

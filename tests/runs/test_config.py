@@ -34,6 +34,13 @@ def test_fields_of_a_later_version_have_defaults() -> None:
     assert decode_request(config) == REQUEST
 
 
+def test_a_rule_that_is_none_any_more_is_left_out() -> None:
+    """A row of a version that had periods a year among its rules can be taken up."""
+    config = encode_request(REQUEST)
+    config["rules"] |= {"sessions_per_year": 365}
+    assert decode_request(config) == REQUEST
+
+
 def test_the_hash_covers_what_the_result_depends_on() -> None:
     """Names, tags and speed do not change the hash; rules, parameters and window do."""
     same = replace(REQUEST, name="other", tags=(), speed=None, paused=True, agent_id="x")

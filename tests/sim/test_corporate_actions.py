@@ -165,3 +165,16 @@ def test_close_fills_see_actions_first() -> None:
     assert seen.equity == 1000
     assert state.lots == (10,)
     play(panel, rules, {0: Decision((Order.buy(A, 10),)), 1: Decision((Order.sell(A, 20),))})
+
+
+def test_what_volume_held_back_of_a_weight_is_cancelled_by_a_split() -> None:
+    """Once sized, a weight counts old shares: a split ends what is left of it (O9)."""
+    bars = {A: [(10, 10, 10, 10, 100), (10, 10, 10, 10, 100), *[(5, 5, 5, 5, 1e6)] * 2]}
+    split = CorporateAction(A, "2026-03-04", "split", 2.0)
+    order = Order.buy(A, 0.9, quantity_type="weight", time_in_force="gtc")
+    panel = panel_of(bars, daily=True, actions=[split])
+    state, result = play(panel, rules_of(participation=0.1), {0: Decision((order,))})
+    (record,) = {record.order_id: record for _, record in result.orders}.values()
+    assert (record.status, record.reason) == ("partially_filled", "corporate_action")
+    assert (record.quantity, record.filled_quantity, record.closed_step) == (90.0, 10.0, 2)
+    assert state.quantities == (20.0,)

@@ -56,18 +56,10 @@ def test_damaged_page(path: Path) -> None:
     assert (found.runs, found.dangling) == (None, None)
 
 
-def test_schema_text(path: Path, ledger: Ledger) -> None:
-    """The schema is printed as it is in the file: tables, views and triggers."""
-    text = health.schema_text(path)
-    for part in ("CREATE TABLE runs", "CREATE VIEW leaderboard", "CREATE TRIGGER runs_delete"):
-        assert part in text
-    assert ledger.notices == ()
-
-
 def test_what_cannot_be_inspected(path: Path) -> None:
     """No ledger, or another file, is refused by name."""
     with pytest.raises(LedgerMissing):
         health.inspect(path)
     path.write_text("hello")
     with pytest.raises(NotALedger):
-        health.schema_text(path)
+        health.inspect(path)

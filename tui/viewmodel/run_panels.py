@@ -265,7 +265,6 @@ def _result(record: RunRecord, currency: str) -> tuple[Fact, ...]:
 
 
 def _risk(record: RunRecord) -> tuple[Fact, ...]:
-    periods = (record.config.get("rules") or {}).get("sessions_per_year")
     return (
         Fact("max drawdown", fmt.percent(record.max_drawdown)),
         Fact(
@@ -277,7 +276,7 @@ def _risk(record: RunRecord) -> tuple[Fact, ...]:
         Fact("volatility", fmt.share(_figure(record, "annual_volatility"), 1)),
         Fact("Sharpe, daily", fmt.ratio(record.sharpe)),
         Fact("Sortino, daily", fmt.ratio(record.sortino)),
-        Fact("periods a year", fmt.count(periods), "muted"),
+        Fact("periods a year", fmt.count(record.sessions_per_year), "muted"),
         Fact("Calmar", fmt.ratio(_figure(record, "calmar"))),
         Fact("exposure", fmt.share(_figure(record, "exposure"), 1)),
     )
