@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import StepdeckError
 from engine.model import HOLD
+from engine.runs import stopping
 from engine.runs.clock import Clock, time_text
 from engine.runs.lifecycle import EndReason, Status, Trigger
 from engine.runs.session import Session
@@ -105,7 +106,8 @@ def expire(service: RunService, session: Session) -> bool:
             return False
         progress = session.progress
         step = progress.state.decided
-        state, result = progress.simulation.step(progress.state, HOLD)
+        before, peak = progress.state, progress.tally.peak
+        state, result = progress.simulation.step(before, HOLD)
         progress.take(state, result)
         session.timeout_holds += 1
         session.timeouts_in_row += 1
@@ -127,6 +129,8 @@ def expire(service: RunService, session: Session) -> bool:
             service.complete(session)
         elif limit and session.timeouts_in_row >= limit:
             service.close(session, Trigger.CANCEL, reason=EndReason.AGENT_ABANDONED)
+        elif hits := session.breaks.after(progress, before, peak, result):
+            stopping.stop(service, session, hits)
         else:
             service.flush(session, wait=True)
         keep(session, service.clock, service.limits.decision_timeout_seconds)

@@ -18,6 +18,7 @@ from engine.runs.session import Session
 from engine.runs.stopping import STEPPED
 from engine.sim import compiled, indicators
 from engine.sim.panel import Panel
+from engine.store import writes
 from tests.runs.conftest import MANUAL, SMA, Deck
 
 WINDOW = replace(SMA, symbols=("AAPL",), params={"fast": 5, "slow": 15})
@@ -186,6 +187,31 @@ def test_an_interrupted_run_can_be_given_breakpoints(deck: Deck) -> None:
     session = deck.service.take_up(session.run_id, play=True)
     deck.host.enqueue(session)
     assert stopped(deck, session).metadata["stopped_at"]["step"] == 77
+
+
+def test_a_run_taken_up_meanwhile_is_not_written_over(deck: Deck) -> None:
+    """Breakpoints for a run as it was left do not land once it is somebody's again."""
+    session = deck.ready(replace(WINDOW, paused=True))
+    deck.service.interrupt(session)
+    left = deck.service.record(session.run_id)
+    deck.service.take_up(session.run_id)
+
+    def write(epoch: int) -> bool:
+        return deck.ledger.write(
+            lambda conn: writes.update_run(
+                conn,
+                left.run_id,
+                owner=left.owner_instance,
+                epoch=epoch,
+                at=left.updated_at,
+                columns={"metadata": {}},
+                status="interrupted",
+            )
+        )
+
+    assert not write(left.lease_epoch)
+    assert not write(left.lease_epoch + 1)
+    assert deck.service.record(session.run_id).metadata
 
 
 def test_a_finished_run_takes_no_breakpoints(deck: Deck) -> None:

@@ -135,6 +135,25 @@ def test_manual_and_strategy_runs_have_no_deadline(deck: Deck) -> None:
     assert other.deadline is None
 
 
+def test_a_breakpoint_pauses_an_agent_s_run_and_its_clock(deck: Deck) -> None:
+    """Whether the agent decided or was late: the next step waits for a resume, its time frozen."""
+    session = deck.ready(replace(AGENT, breakpoints=("fill", "step == 3")))
+    run_id = session.run_id
+    record = deck.service.submit(run_id, 0, BUY)
+    assert (record.status, record.metadata["stopped_at"]["expression"]) == ("paused", "fill")
+    assert session.deadline is not None
+    assert session.deadline.due is None
+    with pytest.raises(RunNotActive, match="is paused"):
+        deck.service.submit(run_id, 1, BUY)
+    deck.service.resume(run_id)
+    deck.service.submit(run_id, 1, Decision())
+    deck.clock.ahead += 1001
+    _until(lambda: deck.service.record(run_id).status == "paused")
+    record = deck.service.record(run_id)
+    assert (record.timeout_holds, record.step_index) == (1, 4)
+    assert record.metadata["stopped_at"]["step"] == 3
+
+
 def test_an_agent_that_never_answers_is_abandoned(open_deck: Callable[..., Deck]) -> None:
     """After so many in a row, and not with an answer between them, the run ends cancelled."""
     deck = open_deck(Limits(decision_timeout_seconds=1000.0, abandon_after_timeouts=3))
