@@ -43,6 +43,7 @@ Connection = sqlite3.Connection
 
 _CUT_SHORT = frozenset({"cancelled", "failed"})
 _TERMINAL = _CUT_SHORT | {"completed"}
+_LEFT = "interrupted"
 _END_ORDERS = (
     "UPDATE orders SET reason = 'run_ended', "
     "status = iif(filled_quantity > 0, 'partially_filled', 'cancelled'), "
@@ -140,6 +141,8 @@ def transition(
         failpoint("end.unsealed")
         end_row(conn, run_id, str(to))
         failpoint("end.sealed")
+    if to == _LEFT:
+        refuse_commands(conn, run_id, at)
     failpoint("transition.written")
     return True
 
@@ -181,6 +184,8 @@ def adopt(
         return None
     if before != str(to):
         _status_event(conn, run_id, before, str(to), reason, at)
+    if to == _LEFT:
+        refuse_commands(conn, run_id, at)
     failpoint("adopt.written")
     return old_epoch + 1
 
@@ -272,12 +277,17 @@ def answer_command(
     return changed > 0
 
 
-def refuse_commands(conn: Connection, run_id: str, at: str, error_code: str) -> int:
-    """Answer whatever is left unanswered of a run with ``error_code``; how many there were."""
+def refuse_commands(conn: Connection, run_id: str, at: str) -> int:
+    """Refuse what is left unanswered of a run that is nobody's now; how many there were.
+
+    Asked of an owner that is gone, it must not be done by the next: a run that is taken up a day
+    later would pause or step. A cancel stands, for it is about the run.
+    """
+    said = {"message": f"run {run_id} was left by its owner", "field": "run"}
     return conn.execute(
-        "UPDATE commands SET applied_at = ?, error_code = ? "
-        "WHERE run_id = ? AND applied_at IS NULL",
-        (at, error_code, run_id),
+        "UPDATE commands SET applied_at = ?, error_code = 'run_not_active', result = ? "
+        "WHERE run_id = ? AND applied_at IS NULL AND kind <> 'cancel'",
+        (at, codec.dumps(said), run_id),
     ).rowcount
 
 

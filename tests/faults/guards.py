@@ -159,6 +159,22 @@ GUARDS: Final[tuple[Guard, ...]] = (
         '        "WHERE command_id = ?",\n',
         f"{_STORE}::test_commands",
     ),
+    Guard(
+        "what a former owner was asked is refused when it leaves",
+        _WRITES,
+        "    if to == _LEFT:\n        refuse_commands(conn, run_id, at)\n"
+        '    failpoint("transition.written")\n',
+        '    failpoint("transition.written")\n',
+        f"{_FENCES}::test_commands_of_a_former_owner",
+    ),
+    Guard(
+        "what a former owner was asked is refused when it is robbed",
+        _WRITES,
+        "    if to == _LEFT:\n        refuse_commands(conn, run_id, at)\n"
+        '    failpoint("adopt.written")\n',
+        '    failpoint("adopt.written")\n',
+        f"{_FENCES}::test_commands_of_a_former_owner",
+    ),
     # -- transactions -----------------------------------------------------------------------------
     Guard(
         "transactions begin immediate",
@@ -179,8 +195,9 @@ GUARDS: Final[tuple[Guard, ...]] = (
     Guard(
         "a busy lock is waited for",
         _LEDGER,
-        "if not is_busy(error) or time.monotonic() >= deadline:\n",
-        "if True:\n",
+        "                    if not is_busy(error):\n                        raise\n"
+        "                    waited",
+        "                    if True:\n                        raise\n                    waited",
         "tests/store/test_writer.py::test_waits_for_another_process",
     ),
     Guard(

@@ -142,9 +142,6 @@ def finish(deck: Deck) -> None:
                 step = session.progress.state.decided
                 key = key_of(session.rewind_count, step)
                 service.submit(session.run_id, step, by_hand(symbol, step), key=key)
-        elif not session.closed.is_set():
-            # A command that its dead owner had not answered may have paused it.
-            service.resume(session.run_id)
     assert deck.host.wait_idle(120)
     for session in sessions:
         assert session.closed.is_set()

@@ -133,6 +133,29 @@ def test_a_step_is_decided_once(path: Path) -> None:
             assert reader.run("run-1").step_index == 1
 
 
+@pytest.mark.parametrize("how", ["left", "robbed"])
+def test_commands_of_a_former_owner(service: RunService, other: RunService, how: str) -> None:
+    """What an owner was asked and did not do is refused once it is gone; a cancel stands."""
+    session = begun(service)
+    run_id = session.run_id
+
+    def ask(kind: str) -> int:
+        return other.ledger.write(
+            lambda conn: writes.request_command(conn, run_id, kind, {}, AT, other.instance.id)
+        )
+
+    step, cancel = ask("step"), ask("cancel")
+    if how == "left":
+        service.interrupt(session)
+    else:
+        other.take_up(run_id, force=True)
+    with other.ledger.reader() as reader:
+        refused, standing = reader.command(step), reader.command(cancel)
+    assert (refused.error_code, refused.applied_at is not None) == ("run_not_active", True)
+    assert "left by its owner" in refused.result["message"]
+    assert standing.applied_at is None
+
+
 def test_an_owner_is_never_seen_unlocked(path: Path) -> None:
     """From the first moment that its lock file has its name, a prober finds it locked."""
     seen: list[bool] = []

@@ -501,10 +501,11 @@ def test_commands(ledger: Ledger) -> None:
 
     assert answer(None)
     assert not answer("too late")
-    assert ledger.write(lambda conn: writes.refuse_commands(conn, "run-1", LATER, "gone")) == 1
+    assert ledger.write(lambda conn: writes.refuse_commands(conn, "run-1", LATER)) == 1
     with ledger.reader() as reader:
         assert reader.pending_commands("me") == []
-        assert [command.error_code for command in reader.commands("run-1")] == [None, "gone"]
+        codes = [command.error_code for command in reader.commands("run-1")]
+        assert codes == [None, "run_not_active"]
         assert reader.command(first).result == {"status": "paused"}
     with pytest.raises(RunNotFound, match="no run nobody"):
         ask("nobody", "pause")
