@@ -22,7 +22,12 @@ _HOSTILE: Final = re.compile(
     r"|\r(?=\n)"
     r"|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\r]"  # C0 but tab and line ends, DEL, C1
     r"|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # bidi overrides, isolates and marks
-    r"|[\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]",  # invisible: BOM, annotations, tags
+    r"|[\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"  # invisible: BOM, annotations, tags
+    # What joins or varies its neighbours: terminals do not agree on how wide the result is, and a
+    # table's columns would stand elsewhere in each.
+    r"|[\u200b-\u200d\u2060-\u2064\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]"
+    # No letter needs more marks than three; hundreds run into the lines around.
+    r"|(?<=[\u0300-\u036f]{3})[\u0300-\u036f]+",
     re.DOTALL,
 )
 # Python and Textual break lines at these too; one line must not turn into two behind our back.

@@ -194,6 +194,7 @@ class LogScreen(DeckScreen):
         field = self.query_one("#log-filter", Input)
         if self.focused is field or field.value:
             field.value = ""
+            self._typed()
             self.set_focus(self.query_one("#log-lines", DeckTable))
         else:
             self.deck.work.forget("log")

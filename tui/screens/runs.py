@@ -472,6 +472,8 @@ class RunsScreen(DeckScreen):
         typed = self.query_one("#filter", Input)
         if self.focused is typed or typed.value:
             typed.value = ""
+            # At once: the key behind this one is for the list as it will be.
+            self._take_filter()
             self.set_focus(self.table)
         elif self.table.marked:
             self.table.clear_marks()

@@ -72,6 +72,8 @@ def test_every_action_has_its_method() -> None:
         Place.SETTINGS: (SettingsScreen,),
         Place.ASK: (AskDialog,),
         Place.EXPORT: (ExportDialog,),
+        Place.BREAKPOINTS: (BreakpointsScreen,),
+        Place.CONDITIONS: (ConditionsDialog,),
         Place.TICKET: (TicketDialog,),
         Place.GO_TO: (GoToDialog,),
         Place.BREAKPOINTS: (BreakpointsScreen,),
