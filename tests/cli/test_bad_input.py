@@ -83,7 +83,6 @@ def test_a_refused_request_leaves_no_ledger(
     ("option", "value"),
     [
         ("alpaca-url", "http://localhost"),
-        ("break", "equity<1"),
         ("environment", "e1"),
         ("config", "@1"),
     ],
