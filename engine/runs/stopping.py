@@ -159,9 +159,9 @@ def replace_all(service: RunService, run_id: str, points: Sequence[Breakpoint]) 
 def aim(service: RunService, session: Session, progress: Progress, condition: str) -> None:
     """Let a session go on to where ``condition`` first holds after a step, as fast as it can.
 
-    A strategy's run is let go and pauses there; one that is stepped by hand holds until then, and
-    this returns when it does. A pause, a step and any breakpoint drop the goal. Raises
-    ``InvalidExpression``.
+    A strategy's run is let go and pauses there; one that is stepped by hand holds until then, at
+    most to its last decision, and this returns when it stands. A pause, a step and any breakpoint
+    drop the goal. Raises ``InvalidExpression``.
     """
     parse(condition, session.request.symbols)
     if session.agent_decides:
@@ -175,5 +175,9 @@ def aim(service: RunService, session: Session, progress: Progress, condition: st
         else:
             service.update(session, columns)
         return
+    last = progress.simulation.total_steps - 1
     while breaks.goal is not None and not session.closed.is_set():
-        service.submit(session.run_id, progress.state.decided, HOLD)
+        if progress.state.decided == last:
+            breaks.goal = None  # the decision that ends the run is for a person to make
+        else:
+            service.submit(session.run_id, progress.state.decided, HOLD)

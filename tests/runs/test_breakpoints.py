@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -382,6 +383,16 @@ def test_a_run_by_hand_holds_until_it_is_there(deck: Deck) -> None:
     assert (record.status, record.step_index) == ("running", 26)
     with deck.reader() as reader:
         assert {row.decision_source for row in reader.steps(session.run_id)} == {"manual"}
+
+
+def test_a_run_by_hand_is_not_ended_on_the_way(deck: Deck) -> None:
+    """Where the place never comes it stands before its last decision."""
+    session = deck.ready(replace(MANUAL, end=date(2000, 3, 31)))
+    record = deck.service.run_to(session.run_id, "fill")
+    assert (record.status, record.step_index) == ("running", record.total_steps)
+    assert session.breaks.goal is None
+    record = deck.service.step(session.run_id)
+    assert record.status == "completed"
 
 
 def test_a_speed_limit_does_not_slow_the_way_to_a_place(deck: Deck) -> None:
