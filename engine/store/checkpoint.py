@@ -31,6 +31,9 @@ URGENT_BYTES = 32 * 2**20
 # How long writers are kept waiting for readers to end, by the size of the WAL.
 URGENT = ((48 * 2**20, 2.0), (URGENT_BYTES, 0.25))
 URGENT_POLL_SECONDS = 0.002
+# A reader that so long a wait did not see the end of pins the WAL; it is waited for no more.
+PINNED_SECONDS = 0.25
+PINNED_AGAIN_SECONDS = 0.02
 
 
 class Checkpoint(NamedTuple):
@@ -104,11 +107,11 @@ class Checkpointer:
                 guard.execute("PRAGMA wal_autocheckpoint = 0")
                 guard.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
                 set_busy_timeout(guard, 0)
-                if size >= URGENT_BYTES and self.pinned is None:
-                    done = self._begin_anew(guard, size)
-                else:
-                    with _write_lock(guard):
-                        done = self._move_locked()
+                with _write_lock(guard):
+                    done = self._move_locked()
+                patience = self._patience(size, done)
+                if patience:
+                    done = self._begin_anew(guard, patience)
             except sqlite3.OperationalError as error:
                 if is_busy(error):
                     return None
@@ -116,7 +119,10 @@ class Checkpointer:
             finally:
                 guard.close()
         failpoint("checkpoint.after")
-        self._look(done)
+        if not done.pinned or (self.last is not None and done.moved > self.last.moved):
+            self.pinned = None
+        elif patience >= PINNED_SECONDS:
+            self.pinned = self._name_readers(done)
         self.last = done
         return done
 
@@ -127,16 +133,19 @@ class Checkpointer:
         failpoint("checkpoint.moved")
         return Checkpoint(in_wal, moved)
 
-    def _begin_anew(self, guard: sqlite3.Connection, size: int) -> Checkpoint:
+    def _begin_anew(self, guard: sqlite3.Connection, patience: float) -> Checkpoint:
         """Empty the WAL although readers come and go; give up where one stays too long."""
-        until = time.monotonic() + next(wait for least, wait in URGENT if size >= least)
+        until = time.monotonic() + patience
         while True:
-            # While nobody writes the readers of older frames grow fewer, and not more.
+            # Begun anew each time: this guard reads as well, and might be put beside a reader of
+            # older pages, which it would then keep itself.
             with _write_lock(guard):
-                while (done := self._move_locked()).pinned and time.monotonic() < until:
-                    time.sleep(URGENT_POLL_SECONDS)
+                done = self._move_locked()
             if done.pinned:
-                return done
+                if time.monotonic() >= until:
+                    return done
+                time.sleep(URGENT_POLL_SECONDS)
+                continue
             # All is moved: who begins to read now, this guard too, leaves the WAL alone. Once the
             # others are gone, a commit cuts it.
             with _write_lock(guard):
@@ -153,22 +162,28 @@ class Checkpointer:
                 guard.execute("COMMIT")
             return done
 
-    def _look(self, done: Checkpoint) -> None:
-        """Notice a reader that stays on the same page while the WAL grows, and name it."""
+    def _patience(self, size: int, done: Checkpoint) -> float:
+        """For how many seconds writers may be kept waiting for readers to end; mostly for none."""
         last = self.last
-        if not done.pinned:
-            self.pinned = None
-        elif last is not None and done.moved == last.moved and done.in_wal > last.in_wal:
-            who = [
-                "this process" if holder.pid == getpid() else str(holder)
-                for holder in holders(self._path)
-                if holder.pins
-            ]
-            self.pinned = (
-                f"a reader keeps {done.pinned:,} pages in {wal_path(self._path).name} "
-                f"({wal_bytes(self._path) / 2**20:.0f} MB), which grows until it ends its query: "
-                f"{', '.join(who) or 'the system does not say which process'}"
-            )
+        stuck = last is not None and done.moved == last.moved and done.in_wal > last.in_wal
+        due = next((wait for least, wait in URGENT if size >= least), 0.0)
+        if stuck and done.pinned:
+            # The same reader, or by chance others just there: who is still there later is the same.
+            due = max(due, PINNED_SECONDS)
+        return due if self.pinned is None else min(due, PINNED_AGAIN_SECONDS)
+
+    def _name_readers(self, done: Checkpoint) -> str:
+        """Who stays on older pages while the WAL grows, for people."""
+        who = [
+            "this process" if holder.pid == getpid() else str(holder)
+            for holder in holders(self._path)
+            if holder.pins
+        ]
+        return (
+            f"a reader keeps {done.pinned:,} pages in {wal_path(self._path).name} "
+            f"({wal_bytes(self._path) / 2**20:.0f} MB), which grows until it ends its query: "
+            f"{', '.join(who) or 'the system does not say which process'}"
+        )
 
 
 @contextmanager

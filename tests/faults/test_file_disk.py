@@ -78,7 +78,7 @@ def live(path: Path, disk: Disk) -> Counter[str]:
             time.sleep(0.001)
         for step in range(STEPS):
             deck.service.submit(session.run_id, step, by_hand("AAPL", step), key=f"key-{step}")
-            disk.said("step", session.run_id, step)
+            disk.said("step", session.run_id, step, f"key-{step}")
     except (LedgerError, RunError) as error:
         met[error.code] += 1
     finally:

@@ -59,7 +59,7 @@ def live(path: Path, disk: Disk) -> None:
                 step = session.progress.state.decided
                 (symbol,) = session.prepared.source.symbols
                 service.submit(session.run_id, step, by_hand(symbol, step), key=f"key-{step}")
-                disk.said("step", session.run_id, step)
+                disk.said("step", session.run_id, step, f"key-{step}")
         if number % 12 == 5:
             deck.ledger.checkpoint()
     for session in sessions.values():
