@@ -26,7 +26,7 @@ from engine.store.ledger import Ledger
 # A batch is committed when it is this old, or has so many rows of equity, orders and fills,
 # whichever comes first.
 BATCH_SECONDS = 0.05
-BATCH_ROWS = 2_000
+BATCH_ROWS = 4_000
 # How many batches of one run may wait for the writer before its engine thread does.
 MAX_IN_FLIGHT = 4
 
