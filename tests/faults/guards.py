@@ -215,6 +215,13 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "tests/store/test_writer.py::test_durable_settings",
     ),
     Guard(
+        "a replaced row meets its delete trigger",
+        _CONNECTION,
+        'conn.execute("PRAGMA recursive_triggers = ON")',
+        'conn.execute("PRAGMA recursive_triggers = OFF")',
+        f"{_FENCES}::test_a_replaced_row_is_deleted_first",
+    ),
+    Guard(
         "no connection checkpoints by itself",
         _CONNECTION,
         'conn.execute("PRAGMA wal_autocheckpoint = 0")',
@@ -584,6 +591,13 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "    if run.cancel_requested_at is not None:\n",
         "    if False:\n",
         "tests/runs/test_reaper.py::test_an_orphan_that_somebody_wanted_cancelled_is_cancelled",
+    ),
+    Guard(
+        "a cancel that got lost is carried out",
+        "engine/runs/reaper.py",
+        "            if run.cancel_requested_at is not None and run.run_id in service.sessions:\n",
+        "            if False:\n",
+        "tests/runs/test_reaper.py::test_a_wanted_cancel_that_got_lost_is_carried_out",
     ),
     Guard(
         "verify compares the chain",

@@ -133,6 +133,17 @@ def test_a_step_is_decided_once(path: Path) -> None:
             assert reader.run("run-1").step_index == 1
 
 
+def test_a_replaced_row_is_deleted_first(path: Path) -> None:
+    """Whatever REPLACE removes on the writing connection meets the trigger of deletions."""
+    with Ledger.open(path) as ledger:
+        ledger.write(lambda conn: writes.insert_run(conn, columns("run-1")))
+        ledger.write(lambda conn: conn.execute("DROP TRIGGER runs_no_replace"))
+        with pytest.raises(LedgerRefused, match="archives it first"):
+            ledger.write(
+                lambda conn: conn.execute("INSERT OR REPLACE INTO runs SELECT * FROM runs")
+            )
+
+
 @pytest.mark.parametrize("how", ["left", "robbed"])
 def test_commands_of_a_former_owner(service: RunService, other: RunService, how: str) -> None:
     """What an owner was asked and did not do is refused once it is gone; a cancel stands."""

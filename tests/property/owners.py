@@ -41,7 +41,11 @@ class Deeds:
     """What an owner can do; a host's work is done by hand, so that each deed is one step."""
 
     def __init__(self, path: Path) -> None:
+        # Imported here: it brings numba where that is installed.
+        from engine.drivers.strategy import decider
+
         self.service = RunService(Ledger.open(path), Instance.take(path), limits=LIMITS)
+        self.service.decider = decider
 
     def do(self, verb: str, *words: Any) -> Outcome:
         deed: Callable[..., Any] = getattr(self, verb)
@@ -61,14 +65,13 @@ class Deeds:
         return self._start(self.service.take_up(run_id))
 
     def _start(self, session: Session) -> int:
-        # Imported here: it brings numba where that is installed.
-        from engine.drivers.strategy import decider
-
         self.service.load(session)
         total = session.simulation.total_steps
-        session.decide = decider(session)
+        session.decide = self.service.decider(session)
         self.service.begin(session)
         assert session.error is None, session.error
+        # A running strategy's first row may wait for its batch, which no host fills here.
+        self.service.flush(session, wait=True)
         return total
 
     def decide(self, run_id: str, step: int, decision: str, key: str | None) -> str:
@@ -86,6 +89,9 @@ class Deeds:
 
     def cancel(self, run_id: str) -> str:
         return self.service.cancel(run_id).status
+
+    def rewind(self, run_id: str, step: int) -> str:
+        return self.service.rewind(run_id, step).status
 
     def recover(self) -> list[str]:
         return recover(self.service.ledger, self.service.instance, self.service.clock)

@@ -56,6 +56,8 @@ class Model:
     total: int | None = None
     made: dict[int, tuple[str, str | None]] = field(default_factory=dict)
     row: dict[str, Any] | None = None
+    rewinds: int = 0
+    discarded: set[str] = field(default_factory=set)
 
     @property
     def settled(self) -> int:
@@ -73,6 +75,13 @@ class Model:
         self.decided = min(self.decided + steps, self.total)
         if self.decided == self.total:
             self.status = "completed"
+
+    def cut(self, step: int) -> None:
+        """Go back to where so many decisions had been made."""
+        self.discarded |= {key for at, (_, key) in self.made.items() if at >= step and key}
+        self.made = {at: made for at, made in self.made.items() if at < step}
+        self.rewinds += step < self.decided
+        self.decided = step
 
 
 class Runs(RuleBasedStateMachine):
@@ -146,7 +155,8 @@ class Runs(RuleBasedStateMachine):
         for _ in range(data.draw(st.integers(1, 4))):
             made = codec.decision_text(data.draw(st.sampled_from(DECISIONS)))
             step = run.decided
-            key = data.draw(st.sampled_from([None, f"key {step}", f"key {step} again"]))
+            name = f"key {step}.{run.rewinds}"
+            key = data.draw(st.sampled_from([None, name, f"{name} again"]))
             code, answer = self.do("decide", run.run_id, step, made, key)
             if not self.is_live(run) or run.status not in open_to:
                 assert code == "run_not_active", answer
@@ -181,6 +191,35 @@ class Runs(RuleBasedStateMachine):
             key = data.draw(st.sampled_from(keys))
             code, answer = self.do("decide", run.run_id, run.decided, "{}", key)
             assert code == "step_already_finalized", answer
+
+    @precondition(lambda self: any(run.discarded for run in self.runs))
+    @rule(data=st.data())
+    def use_a_discarded_key(self, data: st.DataObject) -> None:
+        """What decided a step that has been discarded lands nowhere in the new future."""
+        run = data.draw(st.sampled_from([run for run in self.runs if run.discarded]))
+        key = data.draw(st.sampled_from(sorted(run.discarded)))
+        code, answer = self.do("decide", run.run_id, run.decided, "{}", key)
+        assert code == "step_rewound", answer
+
+    @precondition(lambda self: any(run.decided for run in self.runs))
+    @rule(data=st.data())
+    def rewind(self, data: st.DataObject) -> None:
+        run = data.draw(st.sampled_from([run for run in self.runs if run.decided]))
+        step = data.draw(st.integers(0, run.decided + 1))
+        code, answer = self.do("rewind", run.run_id, step)
+        if run.orphan:
+            self._interrupted(self._orphans())
+        if run.status not in {*MOVING, "interrupted"}:
+            assert code == "run_not_active", answer
+        elif step > run.decided:
+            assert code == "invalid_option", answer
+        else:
+            if self.is_live(run) or step < run.decided:
+                run.moved_as = "paused"
+            if self.is_live(run):
+                run.status = "paused"
+            run.cut(step)
+            assert (code, answer) == (None, run.status)
 
     @precondition(lambda self: self.runs)
     @rule(data=st.data(), ahead=st.integers(1, 3))
@@ -316,6 +355,7 @@ class Runs(RuleBasedStateMachine):
             with Reader.open(self.path) as reader:
                 for run in self.runs:
                     replays(reader, run.run_id)
+                    assert reader.run(run.run_id).rewind_count == run.rewinds
             self.owner.leave()
             self.sibling.leave()
         self._folder.cleanup()
