@@ -25,6 +25,8 @@ _SCHEMA: Final = "engine/store/schema.py"
 _LEDGER: Final = "engine/store/ledger.py"
 _CONNECTION: Final = "engine/store/connection.py"
 _STORE: Final = "tests/store/test_writes.py"
+_CUT: Final = "engine/store/cut.py"
+_REWIND: Final = "tests/runs/test_rewind.py"
 _FENCES: Final = "tests/faults/test_fences.py"
 
 GUARDS: Final[tuple[Guard, ...]] = (
@@ -130,13 +132,6 @@ GUARDS: Final[tuple[Guard, ...]] = (
         'WHERE run_id = ? AND owner_instance IS ? "\n        f"AND lease_epoch = ? AND (status',
         'WHERE run_id = ? AND ? IS NOT 1 "\n        f"AND ? <> -1 AND (status',
         f"{_FENCES}::test_columns_of_a_lost_run",
-    ),
-    Guard(
-        "a rewind asks for its lease",
-        "engine/store/cut.py",
-        'held = "run_key = ? AND run_id = ? AND owner_instance = ? AND lease_epoch = ? "',
-        'held = "run_key = ? AND run_id = ? AND ? IS NOT NULL AND ? <> -1 "',
-        "tests/runs/test_rewind.py::test_a_cut_without_the_lease_or_past_the_run_writes_nothing",
     ),
     Guard(
         "a rewind makes a new epoch",
@@ -605,5 +600,90 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "expected[step] not in (None, got[step])",
         "False",
         "tests/runs/test_verify.py::test_a_chain_s_first_broken_link",
+    ),
+    # -- time travel ------------------------------------------------------------------------------
+    Guard(
+        "a rewind asks for its owner",
+        _CUT,
+        'run_id = ? AND owner_instance = ? AND lease_epoch = ? "',
+        'run_id = ? AND ? IS NOT NULL AND lease_epoch = ? "',
+        f"{_REWIND}::test_a_cut_without_the_lease_or_past_the_run_writes_nothing",
+    ),
+    Guard(
+        "a rewind asks for its epoch",
+        _CUT,
+        'run_id = ? AND owner_instance = ? AND lease_epoch = ? "',
+        'run_id = ? AND owner_instance = ? AND ? IS NOT NULL "',
+        f"{_REWIND}::test_a_cut_without_the_lease_or_past_the_run_writes_nothing",
+    ),
+    Guard(
+        "only a paused run is cut",
+        _CUT,
+        "WHERE {held} AND status = 'paused' AND step_index >= ?\"",
+        'WHERE {held} AND step_index >= ?"',
+        f"{_REWIND}::test_a_cut_without_the_lease_or_past_the_run_writes_nothing",
+    ),
+    Guard(
+        "no run is cut past its end",
+        _CUT,
+        "AND status = 'paused' AND step_index >= ?\"",
+        "AND status = 'paused' AND ? >= 0\"",
+        f"{_REWIND}::test_a_cut_without_the_lease_or_past_the_run_writes_nothing",
+    ),
+    Guard(
+        "a rewound step is known by its epoch",
+        "engine/runs/deciding.py",
+        "            rewind.refuse_rewound(session.metadata, step, epoch=epoch)\n",
+        "",
+        f"{_REWIND}::test_what_was_seen_before_answers_step_rewound",
+    ),
+    Guard(
+        "a rewound step is known by its key",
+        "engine/runs/answers.py",
+        "        if record.rewind_count and reader.is_discarded_key(run_id, key):\n",
+        "        if False:\n",
+        f"{_REWIND}::test_what_was_seen_before_answers_step_rewound",
+    ),
+    Guard(
+        "a cancel ends the warming of a strategy",
+        "engine/runs/replay.py",
+        "        if cancelled():\n",
+        "        if False:\n",
+        f"{_REWIND}::test_a_cancelled_run_is_warmed_no_further",
+    ),
+    Guard(
+        "a rewind looks at the strategy's source",
+        "engine/runs/warming.py",
+        "    refuse_other_source(prepared.strategy, loaded.source_hash, again.source_hash)\n",
+        "",
+        f"{_REWIND}::test_a_strategy_that_would_decide_otherwise_stays_where_it_is",
+    ),
+    Guard(
+        "a fork asks for the cap in its transaction",
+        "engine/runs/fork.py",
+        "        rows.refuse_past_caps(conn, service.limits, None)\n        key",
+        "        key",
+        "tests/runs/test_fork.py::test_nobody_races_past_the_cap_by_a_fork",
+    ),
+    Guard(
+        "a fork is of the bars its parent had",
+        "engine/runs/fork.py",
+        "panel.content_hash) and not wish.rebase:\n",
+        "panel.content_hash) and False:\n",
+        "tests/runs/test_fork.py::test_other_bars_are_named_and_may_be_accepted",
+    ),
+    Guard(
+        "the wheel survives",
+        "engine/runs/adoption.py",
+        "        taken_over=bool(record.metadata.get(TAKEN_OVER)),\n",
+        "",
+        "tests/runs/test_wheel.py::test_the_wheel_survives_every_interruption",
+    ),
+    Guard(
+        "looking back looks at the equity that is on record",
+        "engine/runs/past.py",
+        "    if not np.array_equal(replayed, equity):\n",
+        "    if False:\n",
+        "tests/runs/test_past.py::test_other_bars_and_changed_rows_are_named",
     ),
 )

@@ -263,6 +263,19 @@ def test_a_fork_counts_against_the_cap(open_deck: Callable[..., Deck]) -> None:
     deck.service.fork(whole.run_id, 5)
 
 
+def test_nobody_races_past_the_cap_by_a_fork(open_deck: Callable[..., Deck]) -> None:
+    """A place that is gone by the time the strategy is warmed: asked again in the transaction."""
+    deck = open_deck(Limits(max_active_runs=1))
+    whole = deck.run(WINDOW)
+    with (
+        armed("fork.before", lambda: deck.service.create(WINDOW)),
+        pytest.raises(TooManyActiveRuns),
+    ):
+        deck.service.fork(whole.run_id, 5)
+    with deck.reader() as reader:
+        assert len(reader.runs()) == 2
+
+
 def test_a_fork_of_a_fork_of_a_rewound_run(deck: Deck) -> None:
     """Lineage is kept, and the end is the undisturbed one."""
     whole = deck.run(WINDOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -18,6 +19,7 @@ from engine.errors import (
     InvalidOption,
     LedgerWriteFailed,
     RunNotActive,
+    StepdeckError,
     StepRewound,
     StrategyChanged,
     StrategyDiverged,
@@ -369,6 +371,42 @@ def test_a_strategy_that_would_decide_otherwise_stays_where_it_is(
     assert everything(deck) == before
     strategy_file(body)
     assert deck.service.rewind(session.run_id, 10).step_index == 11
+
+
+def test_a_cancelled_run_is_warmed_no_further(
+    deck: Deck, strategy_file: Callable[[str], str], tmp_path: Path
+) -> None:
+    """A cancel in the midst of a rewind's warming ends both at once: the strategy is not called
+    for the steps that are left, and nothing was cut."""
+    calls, cancelling = tmp_path / "calls", tmp_path / "cancelling"
+    body = (
+        "import pathlib, time\n"
+        f"if pathlib.Path({str(cancelling)!r}).exists():\n"
+        f"    with pathlib.Path({str(calls)!r}).open('a') as file:\n"
+        "        file.write('.')\n"
+        "    time.sleep(0.02)\n"
+        "return None"
+    )
+    session = stepped(deck, replace(WINDOW, strategy=strategy_file(body)), 300)
+    cancelling.touch()
+    refused: list[StepdeckError] = []
+
+    def rewind() -> None:
+        try:
+            deck.service.rewind(session.run_id, 290)
+        except StepdeckError as error:
+            refused.append(error)
+
+    rewinding = threading.Thread(target=rewind)
+    rewinding.start()
+    while not calls.exists():
+        assert rewinding.is_alive()
+    record = deck.service.cancel(session.run_id)
+    rewinding.join(60)
+    assert (record.status, record.step_index, record.rewind_count) == ("cancelled", 301, 0)
+    assert len(refused) == 1
+    assert len(calls.read_text()) < 290
+    assert deck.service.record(session.run_id) == record
 
 
 def test_a_strategy_s_memory_goes_back_with_it(
