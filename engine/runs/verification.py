@@ -106,6 +106,7 @@ _TABLES: Final = (
     "equity",
     "commits",
     "positions",
+    "discarded_equity",
     "runs",
     "file",
 )

@@ -27,10 +27,12 @@ from engine.model import (
     RunRequest,
     stamp_text,
 )
+from engine.runs.answers import lead_of
 from engine.runs.config import decode_request, stored_hash
 from engine.runs.lifecycle import TERMINAL, Status
 from engine.runs.panels import panel_of
 from engine.runs.recount import compare_account, recount_cash, recount_equity
+from engine.runs.rewind import REWINDS
 from engine.runs.session import FIGURE_COLUMNS, Progress
 from engine.runs.verification import (
     WHOLE_ROW,
@@ -75,6 +77,7 @@ class Recorded:
     progress: list[tuple[int, int]]
     log_hash: str | None
     faults: tuple[str, ...] | None
+    discarded: Mapping[int, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +112,8 @@ def verify(reader: Reader, run_id: str) -> Verification:
     else:
         why = missing or "the run's configuration or bars are not what it began with"
         checks += _without_replay(recorded, unreadable, why)
+    if record.rewind_count or recorded.discarded:
+        checks.append(_check_rewinds(recorded))
     checks += [_check_row(recorded), _check_log(recorded), _check_strategy(record, request)]
     checks.append(_check_file(recorded))
     return Verification(record.run_id, record.status, record.step_index, tuple(checks))
@@ -143,6 +148,7 @@ def _read(reader: Reader, run_id: str) -> Recorded:
             progress=reader.progress(run_id),
             log_hash=reader.log_hash(run_id, int(sealed["seq"])) if sealed else None,
             faults=reader.file_faults(most_bytes=_SMALL_FILE),
+            discarded=reader.discarded(run_id),
         )
 
 
@@ -190,6 +196,30 @@ def _check_bars(record: RunRecord, panel: Panel | None, missing: str | None) -> 
         Difference("runs", None, None, "bars_hash", record.bars_hash, panel.content_hash),
         f"{record.source} has other bars now",
     )
+
+
+def _check_rewinds(recorded: Recorded) -> Check:
+    """What each rewind cut off is kept, from where it says to where the run had come."""
+    record, lead = recorded.record, lead_of(recorded.record)
+    expected = {
+        number: (int(made["to"]) + lead, int(made["from"]) - int(made["to"]))
+        for number, made in enumerate(record.metadata.get(REWINDS, ()), 1)
+    }
+    if len(expected) != record.rewind_count:
+        wrong = Difference("runs", None, None, "rewind_count", len(expected), record.rewind_count)
+        return _differs("rewinds", wrong, "the run's rewinds are not all on record")
+    first, count = compare_rows(
+        Rows(
+            "discarded_equity",
+            ("step_index", "rows"),
+            expected,
+            recorded.discarded,
+            lambda row: int(row[0]),
+            lambda number: f"rewind {number}",
+        )
+    )
+    said = f"{len(expected)} with all that they cut off"
+    return _check("rewinds", first, count, said)
 
 
 def _check_strategy(record: RunRecord, request: RunRequest | None) -> Check:

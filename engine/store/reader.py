@@ -367,6 +367,21 @@ class Reader(Closing):
         )
         return StepRecord(*rows[0]) if rows else None
 
+    def discarded(self, run_id: str) -> dict[int, tuple[int, int]]:
+        """What each rewind cut off: by its number the first grid point, and how many there were.
+
+        A rewind whose rows are not one unbroken stretch has a count of -1.
+        """
+        rows = self._all(
+            "SELECT rewind_count, min(step_index), max(step_index), count(*) FROM discarded_equity "
+            "WHERE run_id = ? GROUP BY rewind_count",
+            (run_id,),
+        )
+        return {
+            number: (first, count if last - first + 1 == count else -1)
+            for number, first, last, count in rows
+        }
+
     def is_discarded_key(self, run_id: str, key: str) -> bool:
         """Whether a step that came with this idempotency key was cut off by a rewind."""
         rows = self._all(

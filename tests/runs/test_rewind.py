@@ -200,6 +200,29 @@ def test_the_tail_is_kept_and_nothing_else_is_moved(
     assert max(commits) == (64,)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("DELETE FROM discarded_equity WHERE step_index = 30", "rewind 1"),
+        ("DELETE FROM discarded_equity WHERE rewind_count = 2", "rewind 2"),
+        ("UPDATE runs SET rewind_count = 3", "rewind_count"),
+    ],
+)
+def test_verify_looks_at_what_was_cut_off(deck: Deck, change: str, said: str) -> None:
+    """A tail that is not whole, or a rewind that is not on record, is named."""
+    session = stepped(deck, WINDOW, 60)
+    deck.service.rewind(session.run_id, 20)
+    deck.service.step(session.run_id, 5)
+    deck.service.rewind(session.run_id, 10)
+    assert_verified(deck, session.run_id)
+    deck.service.interrupt(session)
+    deck.ledger.write(lambda conn: conn.execute(change).rowcount)
+    with deck.reader() as reader:
+        found = verify(reader, session.run_id)
+    assert {check.name for check in found.checks if check.outcome == "differs"} == {"rewinds"}
+    assert said in str(found.first)
+
+
 def test_orders_that_were_alive_are_reopened(deck: Deck) -> None:
     """A GTC order that filled later rests again, and fills again when the run goes on."""
     run_id = deck.ready(MANUAL).run_id
