@@ -6,18 +6,18 @@ lease is lost: the session is closed and writes nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from engine import codec
-from engine.errors import LeaseLost
+from engine.errors import LeaseLost, LedgerWriteFailed
 from engine.failpoints import failpoint
 from engine.model import Decision
 from engine.runs.clock import Clock, wall_text
 from engine.runs.columns import NO_RESULT, fill_columns, market_orders, results
 from engine.runs.lifecycle import Trigger, sources, target
-from engine.runs.session import Session
+from engine.runs.session import Pending, Session
 from engine.sim.state import StepResult, join
 from engine.stamps import stamp_texts
 from engine.store import writes
@@ -29,6 +29,9 @@ BATCH_SECONDS = 0.05
 BATCH_ROWS = 4_000
 # How many batches of one run may wait for the writer before its engine thread does.
 MAX_IN_FLIGHT = 4
+
+
+Write = Callable[[writes.Connection], bool]
 
 
 class Committer:
@@ -68,13 +71,14 @@ class Committer:
 
     def flush(self, session: Session, *, wait: bool) -> None:
         """Commit what waits; with ``wait`` until it is durable. Raises ``LeaseLost``."""
+        self._send_again(session)
         append = self.take_batch(session)
         if append is not None:
-            session.in_flight.append(self._ledger.submit(lambda conn: writes.append(conn, append)))
+            self._send(session, lambda conn: writes.append(conn, append), append)
         while session.in_flight and (
             wait or len(session.in_flight) > MAX_IN_FLIGHT or session.in_flight[0].done()
         ):
-            self._landed(session, session.in_flight.popleft())
+            self._landed(session)
 
     def move(
         self,
@@ -86,6 +90,7 @@ class Committer:
     ) -> None:
         """Commit what waits and change the status, in one transaction. Raises ``LeaseLost``."""
         failpoint("move.before")
+        self._send_again(session)
         append = self.take_batch(session)
         at = wall_text(self._clock)
 
@@ -104,7 +109,7 @@ class Committer:
                 columns=columns or {},
             )
 
-        session.in_flight.append(self._ledger.submit(write))
+        self._send(session, write, append)
         self.flush(session, wait=True)
         failpoint("move.after")
         session.status = target(trigger)
@@ -113,22 +118,54 @@ class Committer:
         """Commit what waits, then set ``columns`` of the run's row. Raises ``LeaseLost``."""
         self.flush(session, wait=False)
         at = wall_text(self._clock)
-        session.in_flight.append(
-            self._ledger.submit(
-                lambda conn: writes.update_run(
-                    conn,
-                    session.run_id,
-                    owner=self._owner,
-                    epoch=session.epoch,
-                    at=at,
-                    columns=columns,
-                )
-            )
+        self._send(
+            session,
+            lambda conn: writes.update_run(
+                conn,
+                session.run_id,
+                owner=self._owner,
+                epoch=session.epoch,
+                at=at,
+                columns=columns,
+            ),
         )
         self.flush(session, wait=True)
 
-    def _landed(self, session: Session, future: Future[bool]) -> None:
-        if not future.result():
+    def unlanded(self, session: Session) -> tuple[Write, ...]:
+        """The writes of the session that are not in the ledger, in order, once all have been tried;
+        the session is rid of them."""
+        left = [pending for pending in session.in_flight if pending.future.exception() is not None]
+        session.in_flight.clear()
+        return tuple(pending.write for pending in left)
+
+    def _send_again(self, session: Session) -> None:
+        """Try the batches again that did not land; what was asked with them, its asker was told."""
+        first = session.in_flight[0] if session.in_flight else None
+        if first is None or not first.done() or first.future.exception() is None:
+            return
+        batches = [pending.append for pending in session.in_flight if pending.append is not None]
+        session.in_flight.clear()
+        for batch in batches:
+            self._send(session, partial(writes.append, batch=batch), batch)
+
+    def _send(self, session: Session, write: Write, append: writes.Append | None = None) -> None:
+        before = session.in_flight[-1] if session.in_flight else None
+
+        def in_turn(conn: writes.Connection) -> bool:
+            # A later write must not land where an earlier one did not: a run would end without
+            # its last steps. The writer takes them in order, so the earlier has been tried.
+            if before is not None and before.future.exception() is not None:
+                raise LedgerWriteFailed(
+                    f"an earlier write of run {session.run_id} did not land", field="db"
+                )
+            return write(conn)
+
+        session.in_flight.append(Pending(write, append, self._ledger.submit(in_turn)))
+
+    def _landed(self, session: Session) -> None:
+        landed = session.in_flight[0].future.result()
+        session.in_flight.popleft()
+        if not landed:
             raise LeaseLost(
                 f"run {session.run_id} is no longer this process's to write", field="run"
             )

@@ -14,6 +14,7 @@ from typing import Any
 from engine.errors import (
     InvalidOption,
     LeaseLost,
+    LedgerError,
     RunNotActive,
     StepdeckError,
 )
@@ -43,6 +44,7 @@ from engine.runs.panels import panel_of
 from engine.runs.pulse import Pulse
 from engine.runs.requests import prepare
 from engine.runs.session import Decider, Progress, Session
+from engine.runs.unsaid import Backlog
 from engine.sim.observation import Observation
 from engine.sim.simulation import Simulation
 from engine.store import writes
@@ -79,8 +81,8 @@ class RunService:
         self.ready: Callable[[Session], None] = lambda _session: None
         self.completed: Callable[[Session], None] = lambda _session: None
         self.decider: Callable[[Session], Decider | None] = lambda _session: None
-        self._unsaid: list[Session] = []
         self.committer = Committer(ledger, instance.id, self.clock)
+        self._backlog = Backlog(self)
         self.pulse = Pulse(self)
         self.liveness = Liveness(
             ledger.path,
@@ -449,13 +451,12 @@ class RunService:
     def stall(self, session: Session) -> None:
         """Let go of a run whose rows could not be written; it is no failure of the run.
 
-        What was computed and not committed is dropped: it will be computed again. The row is made
-        ``interrupted`` by ``retry_unsaid`` as soon as the ledger can be written.
+        ``retry_unsaid`` writes them and makes the row ``interrupted``, as soon as that can be done.
         """
-        session.unwritten.clear()
-        session.in_flight.clear()
-        self.drop(session)
-        self._unsaid.append(session)
+        with session.claim():
+            if session not in self._backlog:
+                self._backlog.add(session)
+            self.drop(session)
 
     def give_up(self, session: Session, error: StepdeckError) -> None:
         """End the run for an error that is ours: what is committed stays, the rest is not tried."""
@@ -466,10 +467,8 @@ class RunService:
             self.fail(session, error)
 
     def retry_unsaid(self) -> None:
-        """Say of stalled runs what could not be said before. Raises ``LedgerError`` if it fails."""
-        while self._unsaid:
-            self._interrupt_row(self._unsaid[0], "ledger_unwritable")
-            self._unsaid.pop(0)
+        """Write what could not be written before. Raises ``LedgerError`` if it fails again."""
+        self._backlog.retry()
 
     def _interrupt_row(self, session: Session, reason: str) -> None:
         rows.move_row(
@@ -506,6 +505,9 @@ class RunService:
                 columns |= session.progress.final_columns()
         try:
             self.move(session, trigger, reason=reason, columns=columns)
+        except LedgerError:
+            self._backlog.add(session, trigger)
+            raise
         finally:
             self.drop(session)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from engine.sim.observation import Observation
 from engine.sim.records import joined_fills
 from engine.sim.simulation import Simulation
 from engine.sim.state import Advance, State, StepResult
-from engine.store.writes import StepRow
+from engine.store.writes import Append, Connection, StepRow
 
 if TYPE_CHECKING:
     from engine.runs.deadlines import Deadline
@@ -165,6 +165,21 @@ class Progress:
         return columns | {"metrics": figures}
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A write of a run that the writer has been given, and what will become of it.
+
+    ``append`` is the batch in it, if there is one.
+    """
+
+    write: Callable[[Connection], bool]
+    append: Append | None
+    future: Future[bool]
+
+    def done(self) -> bool:
+        return self.future.done()
+
+
 @dataclass(eq=False)
 class Session:
     """One live run in this process.
@@ -197,7 +212,7 @@ class Session:
     unwritten: list[tuple[StepResult, list[StepRow]]] = field(default_factory=list)
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     unwritten_since: float = 0.0
-    in_flight: deque[Future[bool]] = field(default_factory=deque)
+    in_flight: deque[Pending] = field(default_factory=deque)
     error: StepdeckError | None = None
     breaks: Breakpoints = field(init=False)
     closed: threading.Event = field(default_factory=threading.Event)
