@@ -163,12 +163,13 @@ class Committer:
         session.in_flight.append(Pending(write, append, self._ledger.submit(in_turn)))
 
     def _landed(self, session: Session) -> None:
-        landed = session.in_flight[0].future.result()
-        session.in_flight.popleft()
-        if not landed:
+        future = session.in_flight[0].future
+        # What raises here stays in its place, to be sent again.
+        if not future.result():
             raise LeaseLost(
                 f"run {session.run_id} is no longer this process's to write", field="run"
             )
+        session.in_flight.popleft()
         failpoint("batch.landed")
 
     def take_batch(self, session: Session) -> writes.Append | None:
