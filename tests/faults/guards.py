@@ -578,7 +578,7 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "engine/runs/service.py",
         "        abandoned = record.status in ACTIVE and not self.owner_alive(record)\n",
         "        abandoned = record.status in ACTIVE\n",
-        "tests/property/test_lifecycle_machine.py::test_in_this_process",
+        f"{_FENCES}::test_a_cancel_from_a_stranger",
     ),
     Guard(
         "a wanted cancel outlives its owner",

@@ -133,6 +133,15 @@ def test_a_step_is_decided_once(path: Path) -> None:
             assert reader.run("run-1").step_index == 1
 
 
+def test_a_cancel_from_a_stranger(service: RunService, other: RunService) -> None:
+    """Only its owner ends a run whose owner lives; whoever else asks is told how it stands."""
+    session = begun(service)
+    before = service.record(session.run_id)
+    assert other.cancel(session.run_id) == before
+    assert before.status == Status.RUNNING
+    assert service.submit(session.run_id, 0, Decision()).step_index == 2
+
+
 def test_a_replaced_row_is_deleted_first(path: Path) -> None:
     """Whatever REPLACE removes on the writing connection meets the trigger of deletions."""
     with Ledger.open(path) as ledger:
