@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from engine.errors import InvalidOption, StepdeckError
@@ -38,6 +39,9 @@ WATCHING: Final = "No runs yet.\n\nThis ledger is open for watching; what others
 NO_MATCH: Final = "No run passes the filter.\n\n{filter}  change it, esc clears it"
 
 
+REST_SECONDS: Final = 0.08
+
+
 class RunsScreen(DeckScreen):
     """The live table of runs with a preview of the highlighted one."""
 
@@ -50,6 +54,7 @@ class RunsScreen(DeckScreen):
         self._list = RunList()
         self._tick: Tick | None = None
         self._filter_text = ""
+        self._resting: Timer | None = None
         self._header: list[tuple[str, str] | str] = []
         self._rows = runs_table.RowMaker(self._list, "")
 
@@ -210,8 +215,12 @@ class RunsScreen(DeckScreen):
     # -- the list -------------------------------------------------------------------------------
 
     def on_deck_table_highlighted(self) -> None:
-        self._say_what_is_needed()
-        self._show_preview()
+        # The cursor is painted first; what is read for its run waits until it has come to rest.
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(REST_SECONDS, self._say_what_is_needed)
+        if self.table.cursor_key is None:
+            self._show_preview()
         self.refresh_keys()
 
     def on_deck_table_opened(self, event: DeckTable.Opened) -> None:

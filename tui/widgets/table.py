@@ -36,6 +36,7 @@ __all__ = ["Cell", "Column", "DeckTable", "Row"]
 HEADER_LINES: Final = 1
 CURSOR_MARK: Final = "▌"
 MARKED: Final = "●"
+MOST_STRIPS: Final = 500
 
 
 class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
@@ -126,6 +127,7 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._row_of: Callable[[str], Row] = rows.__getitem__
         self._places: dict[str, int] = {}
         self._painted: dict[int, Row] = {}
+        self._strips: dict[str, tuple[Row, tuple[str, str, int], Strip]] = {}
         self._cursor: int = 0
         self._marked: frozenset[str] = frozenset()
         self._look = Styles(self)
@@ -295,6 +297,7 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._columns = tuple(columns)
         self._placed_width = -1
         self._keys, self._places, self._painted = (), {}, {}
+        self._strips.clear()
         self.refresh()
 
     # Cursor
@@ -452,10 +455,12 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._look.clear()
+        self._strips.clear()
 
     def on_focus(self) -> None:
         """The cursor looks different where keys act on it."""
         self._look.clear()
+        self._strips.clear()
         self.refresh_line(self._cursor + HEADER_LINES)
 
     def on_blur(self) -> None:
@@ -475,19 +480,24 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
             index = y - HEADER_LINES + self.scroll_offset.y
             if index >= len(self._keys):
                 return Strip.blank(width, self._look.of("text"))
-            spans = self._row_spans(index, width)
+            return self._row_strip(index, width)
+        return self._strip(spans)
+
+    def _strip(self, spans: list[Span]) -> Strip:
         return Strip([Segment(text, self._style(role, ground)) for text, role, ground in spans])
 
     def _style(self, role: str, ground: str) -> Style:
         return self._look.of(role, ground)
 
-    def _row_spans(self, index: int, width: int) -> list[Span]:
-        row = self._row_of(self._keys[index])
+    def _row_strip(self, index: int, width: int) -> Strip:
+        """A row's line; one made before stands, wherever the row has been scrolled to."""
+        key = self._keys[index]
+        row = self._row_of(key)
         if len(self._painted) > 8 * self._page():
             visible = self._visible()
             self._painted = {at: was for at, was in self._painted.items() if at in visible}
         self._painted[index] = row
-        marked = row.key in self._marked
+        marked = key in self._marked
         ground = "marked" if marked else "plain"
         sign = ""
         if index == self._cursor:
@@ -495,7 +505,14 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
             sign = CURSOR_MARK
         if self._marks:
             sign = (sign or " ") + (MARKED if marked else " ")
-        return row_spans(row, self._columns, self._layout(), width, ground, sign)
+        look = (ground, sign, width)
+        known = self._strips.get(key)
+        if known is None or known[0] is not row or known[1] != look:
+            spans = row_spans(row, self._columns, self._layout(), width, ground, sign)
+            if len(self._strips) > MOST_STRIPS:
+                self._strips.clear()
+            known = self._strips[key] = (row, look, self._strip(spans))
+        return known[2]
 
     def _empty_spans(self, line: int, width: int) -> list[Span]:
         text = self._empty.split("\n")

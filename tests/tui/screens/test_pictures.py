@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from tests.tui.screens.kit import SCREENS, clock_after, screen_text, settings, until
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.screens.new_run import NewRunScreen
 from tui.screens.run import RunScreen
+from tui.settings import TABLE
 
 Compare = Callable[..., bool]
 Before = Callable[[Pilot[None]], Awaitable[None]]
@@ -164,5 +165,81 @@ def test_confirm(take: Callable[..., bool]) -> None:
 
     async def before(pilot: Pilot[None]) -> None:
         await pilot.press("space", "space", "x")
+
+    assert take((80, 24), before)
+
+
+@pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)
+def test_compare(take: Callable[..., bool], size: tuple[int, int]) -> None:
+    """Three runs side by side, the second chosen."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.press("G", "k", "k", "space", "space", "space", "c")
+        await until(pilot, shows(pilot, "▸ top five"))
+
+    assert take(size, before)
+
+
+def test_compare_as_difference(take: Callable[..., bool]) -> None:
+    """Each less the first, around zero."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.press("G", "k", "k", "space", "space", "space", "c")
+        await until(pilot, shows(pilot, "▸ top five"))
+        await pilot.press("d")
+        await until(pilot, shows(pilot, "difference to"))
+
+    assert take((120, 36), before)
+
+
+@pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)
+def test_settings(take: Callable[..., bool], size: tuple[int, int]) -> None:
+    """Values with their origins; the ledger's place is named by the command line."""
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.press("f4")
+        await until(pilot, shows(pilot, "currency"))
+        await pilot.press("G")
+
+    origins = dict.fromkeys((one.key for one in TABLE), "default")
+    assert take(size, before, db=Path("runs.db"), config_path=Path("config.toml"), origins=origins)
+
+
+@pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)
+def test_log(take: Callable[..., bool], size: tuple[int, int], tmp_path: Path) -> None:
+    """The app's log, its newest line chosen."""
+    log = tmp_path / "stepdeck.log"
+    log.write_text(
+        "".join(
+            f"2026-03-02 10:{n // 60:02}:{n % 60:02},000 7 "
+            f"{('WARNING', 'ERROR')[n % 5 == 0]} engine.drivers: something of note, number {n}\n"
+            for n in range(60)
+        ),
+        "utf-8",
+    )
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.press("f3")
+        await until(pilot, shows(pilot, "number 59"))
+        # The place of the file differs from machine to machine.
+        pilot.app.screen.query_one("#log-head", Static).update("Log of the app  ·  60 lines")
+
+    assert take(size, before, log_path=log)
+
+
+@pytest.mark.parametrize("key", ["e", "f", "d"])
+def test_dialogs_of_the_list(
+    take: Callable[..., bool], key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Export, fork, delete, at 80x24."""
+    monkeypatch.setattr(Path, "cwd", lambda: Path("/home/somebody"))
+
+    async def before(pilot: Pilot[None]) -> None:
+        await pilot.press("G", "k")
+        await until(pilot, shows(pilot, "Decision 756"))
+        await pilot.press(key)
+        await pilot.pause()
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
 
     assert take((80, 24), before)

@@ -189,3 +189,41 @@ async def test_fork_asks_for_the_step_and_opens_the_fork(gateway: Gateway) -> No
         await until(pilot, lambda: f"fork of {parent} at step 100" in screen_text(app))
         await pilot.press("c")
         await until(pilot, lambda: "Compare 2 runs" in screen_text(app))
+
+
+async def test_a_setting_is_copied_as_a_line_of_the_file(empty: Gateway) -> None:
+    """y: what one would type into config.toml."""
+    async with deck(empty, (120, 36)) as (app, pilot):
+        await open_settings(app, pilot, ".costs")
+        await pilot.press("y")
+        assert app.clipboard == 'costs = "us-equity"'
+
+
+async def test_following_goes_with_the_newest_line(gateway: Gateway, tmp_path: Path) -> None:
+    """New lines take the cursor along, until one looks up; f takes it up again."""
+    log = tmp_path / "app.log"
+    log.write_text("".join(f"line {number}\n" for number in range(100)), "utf-8")
+    async with deck(gateway, (80, 24), log_path=log) as (app, pilot):
+        await pilot.press("f3")
+        await until(pilot, lambda: "line 99" in screen_text(app))
+        with log.open("a", encoding="utf-8") as file:
+            file.write("line 100\n")
+        await until(pilot, lambda: "line 100" in screen_text(app))
+        await pilot.press("g")
+        assert "following" not in screen_text(app)
+        with log.open("a", encoding="utf-8") as file:
+            file.write("line 101\n")
+        await until(pilot, lambda: "102 lines" in screen_text(app))
+        table = app.screen.query_one(DeckTable)
+        assert table.cursor_index == 0
+        await pilot.press("f")
+        assert table.cursor_index == 101
+
+
+async def test_the_sort_is_turned_around(gateway: Gateway) -> None:
+    """v: the same column the other way."""
+    async with deck(gateway) as (app, pilot):
+        table = app.query_one("#runs", DeckTable)
+        before = list(table.row_keys)
+        await pilot.press("v")
+        assert list(table.row_keys) == before[::-1]
