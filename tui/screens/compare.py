@@ -142,7 +142,7 @@ class CompareScreen(DeckScreen):
             chart.set_empty("None of the runs is in the ledger any more")
             chart.show(None)
             return
-        made = compare_view.curves(compared, difference=self._difference)
+        made = compare_view.curves(compared, self._chosen, difference=self._difference)
         if made is None:
             chart.set_empty("Nothing to draw: no grid point in common, or none settled yet")
         chart.show(made)
@@ -210,9 +210,7 @@ class CompareScreen(DeckScreen):
     def _choose(self, place: int) -> None:
         if self._compared is not None:
             self._chosen = place % len(self._compared.runs)
-            self._show_table()
-            self._show_words()
-            self.refresh_keys()
+            self._show()
 
     def action_next_run(self) -> None:
         """Choose the next run."""

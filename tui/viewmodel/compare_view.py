@@ -20,7 +20,6 @@ from tui.viewmodel.run_panels import zone_of
 from tui.widgets.curve import Curves, Series
 from tui.widgets.table import Cell, Column, Row
 
-# Told apart by weight as well as by colour: from the seventh on they begin again.
 ROLES: Final = ("line", "accent", "attention", "gain", "baseline", "loss")
 START: Final = 100.0
 NAME_CELLS: Final = 20
@@ -33,11 +32,12 @@ def run_name(record: RunRecord) -> str:
     return record.name or record.strategy
 
 
-def curves(compared: Comparison, *, difference: bool) -> Curves | None:
+def curves(compared: Comparison, chosen: int, *, difference: bool) -> Curves | None:
     """Equity of all runs on one axis of time, 100 at each run's start.
 
     As ``difference`` each run after the first less the first, in points of that scale, at the
-    stamps that both have. None where nothing is settled yet.
+    stamps that both have. The chosen run's is drawn whole, the others' broken: colour alone would
+    not tell them apart on every terminal. None where nothing is settled yet.
     """
     settled = [curve for curve in compared.curves if len(curve.stamps)]
     if not settled:
@@ -57,7 +57,7 @@ def curves(compared: Comparison, *, difference: bool) -> Curves | None:
             )
             steps = np.searchsorted(stamps, both)
             values = (curve.growth[mine] - first.growth[theirs]) * START
-        series.append(Series(name, steps, values, ROLES[place % len(ROLES)], place >= len(ROLES)))
+        series.append(Series(name, steps, values, ROLES[place % len(ROLES)], place != chosen))
     shown = tuple(one for one in series if len(one.steps))
     if not shown:
         return None

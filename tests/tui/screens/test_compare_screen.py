@@ -64,6 +64,8 @@ async def test_difference_draws_every_run_less_the_first(gateway: Gateway) -> No
         assert chart._curves.initial == 0.0
         await pilot.click("#compare-difference")
         assert len(chart._curves.series) == 3
+        # Told apart without colour: the chosen one is drawn whole.
+        assert [one.broken for one in chart._curves.series] == [True, False, True]
 
 
 async def test_choosing_by_key_and_by_mouse(gateway: Gateway) -> None:

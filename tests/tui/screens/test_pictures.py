@@ -32,7 +32,7 @@ def take(gateway: Gateway, snap_compare: Compare) -> Callable[..., bool]:
     def picture(size: tuple[int, int], before: Before, **changes: object) -> bool:
         app = StepdeckApp(
             gateway,
-            settings(log_path=Path("stepdeck.log"), **changes),
+            settings(**{"log_path": Path("stepdeck.log"), **changes}),
             now=clock_after(gateway),
         )
 
