@@ -170,6 +170,7 @@ TABLE: Final[tuple[Setting, ...]] = (
     Setting("currency", None, "$", _text, "the sign shown before money"),
     Setting("theme", None, None, _text, "the app's theme; its command palette lists them"),
     Setting("no_color", "NO_COLOR", False, _no_color, "no colours"),
+    Setting("ascii", "STEPDECK_ASCII", False, _switch, "draw charts with ASCII characters only"),
     Setting("keymap", None, {}, _keymap, "keys by binding id; the app's help lists the ids"),
 )
 _LIMITS: Final = frozenset(Limits.__slots__)
@@ -189,6 +190,7 @@ class Settings:
     currency: str
     theme: str | None
     no_color: bool
+    ascii: bool
     keymap: Mapping[str, str]
     config_path: Path
     log_path: Path

@@ -7,7 +7,7 @@ ticket says beforehand and what the ledger says afterwards come from the same ru
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from engine.sim.panel import Panel
 from engine.sim.simulation import Simulation
 from engine.sim.state import State
 
-ROWS = 4  # the bar decided on, two to be met, one more so that the run does not end there
+ROWS = 5  # the bar decided on, three to be met, one more so that the run does not end there
 MINUTE = 60_000_000
 
 
@@ -62,7 +62,7 @@ class Preview:
 
     ``orders`` has a record for each intent, in order of submission; one that rests has met bars at
     the last close and not traded. ``cash``, ``equity`` and ``quantities`` (shares by symbol, those
-    that are not zero) are those after; ``costs`` is commission, fees and slippage in currency.
+    that are not zero) are those after.
     """
 
     orders: tuple[OrderRecord, ...]
@@ -70,13 +70,12 @@ class Preview:
     cash: float
     equity: float
     quantities: Mapping[str, float]
-    costs: float
 
 
 def preview(
     standing: Standing, decision: Decision, path: Mapping[str, tuple[float, float]] | None = None
 ) -> Preview:
-    """Try the decision on bars at the last closes, or of some symbols at two prices in turn.
+    """Try the decision on bars at the last closes; with ``path``, then at a symbol's two prices.
 
     Orders that are open already are left out. Raises ``StrategyError`` where the decision holds
     something that is no order.
@@ -101,7 +100,6 @@ def preview(
         state.cash,
         state.cash + held + standing.receivable,
         {symbol: count for symbol, count in quantities.items() if count},
-        sum(fill.commission + fill.fees + fill.slippage for fill in fills),
     )
 
 
@@ -113,12 +111,18 @@ def fills_price(fills: list[Fill], symbol: str, standing: Standing) -> float:
     return standing.prices.get(symbol, standing.holdings.get(symbol, (0.0, 0.0))[1])
 
 
-def when_it_trades(standing: Standing, order: Order) -> Preview | None:
-    """What an order that waits for a price would come to there; None where it waits for none."""
+def when_it_trades(
+    standing: Standing, order: Order, others: Sequence[Order] = ()
+) -> Preview | None:
+    """What an order that waits for a price would come to there; None where it waits for none.
+
+    The ``others`` are of the same decision and go before it, at the last closes if they can.
+    """
     waits = [price for price in (order.stop_price, order.limit_price) if price is not None]
     if order.order_type == "market" or not waits or standing.last:
         return None
-    return preview(standing, Decision((order,)), {order.symbol: (waits[0], waits[-1])})
+    decision = Decision((*others, order))
+    return preview(standing, decision, {order.symbol: (waits[0], waits[-1])})
 
 
 def _number(record: OrderRecord) -> int:
@@ -132,8 +136,8 @@ def _panel(standing: Standing, path: Mapping[str, tuple[float, float]]) -> Panel
     for symbol, (first, second) in path.items():
         if symbol in standing.symbols and rows > 1:
             column = standing.symbols.index(symbol)
-            prices[1, column] = first
-            prices[2:, column] = second
+            prices[2, column] = first
+            prices[3:, column] = second
     volumes = [standing.volumes.get(symbol, np.nan) for symbol in standing.symbols]
     return Panel(
         standing.symbols,

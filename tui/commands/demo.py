@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 import click
 
+from engine.errors import StepdeckError
 from engine.model import Rules, RunRequest
 from tui.commands.common import Deck, db_option, pass_deck
 from tui.commands.open import require_terminal, show_app
+from tui.gateway import Gateway
+
+HELD: Final = 62  # the three months of bars before 2007
+STRIDE: Final = 8
+PATIENCE_SECONDS: Final = 10.0
 
 # The newest is on top of the list. Fast enough to see them move, slow enough to look meanwhile.
 REQUESTS: Final = (
     RunRequest(
         "manual",
         symbols=("AAPL", "GOOG"),
-        start=date(2007, 1, 3),
+        start=date(2006, 10, 2),
         name="by hand",
         tags=("demo",),
     ),
@@ -60,6 +68,40 @@ def demo(deck: Deck) -> int:
             deck.db = Path(folder) / "demo.db"
         gateway = deck.open(write=True, create=True, app=True)
         stack.callback(gateway.close, live="interrupt")
-        for request in REQUESTS:
-            gateway.create(request)
+        by_hand, *_ = [gateway.create(request).run_id for request in REQUESTS]
+        stack.enter_context(held(gateway, by_hand))
         return show_app(deck, gateway)
+
+
+@contextmanager
+def held(gateway: Gateway, run_id: str) -> Iterator[None]:
+    """Let the run by hand hold for some bars meanwhile; ended early where this is left early.
+
+    A first decision needs a past to look at, and a run sees no bar from before its first.
+    """
+    leaving = threading.Event()
+
+    def holding() -> None:
+        # Whoever cancels the run meanwhile has taken it out of this hand.
+        with suppress(StepdeckError):
+            hold()
+
+    def hold() -> None:
+        while not leaving.is_set():
+            record = gateway.record(run_id)
+            if record.status == "running":
+                if record.step_index > HELD:
+                    return
+                gateway.step(run_id, min(STRIDE, HELD + 1 - record.step_index))
+            elif record.status not in ("created", "loading"):
+                return
+            else:
+                leaving.wait(0.01)
+
+    thread = threading.Thread(target=holding, name="demo-holding", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        leaving.set()
+        thread.join(PATIENCE_SECONDS)

@@ -53,9 +53,10 @@ class PanelArea(Vertical):
             super().__init__()
             self.sorts = sorts
 
-    def __init__(self, shown: keys.Keys) -> None:
+    def __init__(self, shown: keys.Keys, *, ascii: bool) -> None:  # noqa: A002 - the setting's name
         super().__init__(id="panel-area")
         self._shown = shown
+        self._ascii = ascii
         self.chosen = 1
         self._list = 4
         self._symbol = 0
@@ -72,9 +73,9 @@ class PanelArea(Vertical):
         with Horizontal(id="panels"):
             with Vertical(id="charts"):
                 with _panel("price"):
-                    yield PriceChart(empty=EMPTY["price"], id="price")
+                    yield PriceChart(empty=EMPTY["price"], ascii=self._ascii, id="price")
                 with _panel("equity"):
-                    yield CurveChart(empty=EMPTY["equity"], id="equity")
+                    yield CurveChart(empty=EMPTY["equity"], ascii=self._ascii, id="equity")
             with Vertical(id="lists"):
                 for name, columns in (
                     ("positions", run_panels.POSITION_COLUMNS),
@@ -184,6 +185,10 @@ class PanelArea(Vertical):
         for number, name in enumerate(PANELS, 1):
             panel = self.query_one(f"#panel-{name}", Vertical)
             panel.border_title = f"{number} {self._title(name)}"
+
+    def point_at(self, step: int | None) -> None:
+        """Read the values of a step in both charts; None reads those of the moment shown."""
+        self.price.cursor = self.equity.cursor = step
 
     def show_bars(self, panel: Panel) -> None:
         """The bars of the run are there."""

@@ -68,7 +68,7 @@ class RunScreen(Transport, Trading):
         yield Static("", id="run-line", markup=False)
         yield Static("", id="run-past", markup=False)
         yield Static("", id="run-ended", markup=False)
-        yield PanelArea(self.deck.keys)
+        yield PanelArea(self.deck.keys, ascii=self.deck.settings.ascii)
         with Horizontal(id="transport"):
             yield ButtonLine([f"run.{name}" for name in BUTTONS], self.deck.keys)
             yield Static("", id="pace", markup=False)
@@ -291,6 +291,11 @@ class RunScreen(Transport, Trading):
         self._lists_anew()
 
     @property
+    def live_panels(self) -> run_panels.RunPanels | None:
+        """What works out the panels of now, on the poller's thread."""
+        return self._panels
+
+    @property
     def sorts(self) -> run_panels.Sorts:
         """How the lists are sorted."""
         return self._sorts
@@ -300,6 +305,11 @@ class RunScreen(Transport, Trading):
             self._panels.sorts, self._panels.utc = self._sorts, self.in_utc
             self.deck.poller.look_now()
         self.look_anew()
+
+    def on_chart_pointed(self, message: Chart.Pointed) -> None:
+        """The mouse reads one step in both charts."""
+        message.stop()
+        self.area.point_at(message.step)
 
     def on_chart_chosen(self, message: Chart.Chosen) -> None:
         """A step was clicked in a chart: that moment is looked at; the newest one is now."""

@@ -84,7 +84,7 @@ class Looking(RunBase):
     def _panels_of_the_past(self) -> run_panels.RunPanels:
         # Its own: the poller's thread goes on with the other one meanwhile.
         if self._past_panels is None:
-            self._past_panels = run_panels.RunPanels(self.deck.settings.currency)
+            self._past_panels = run_panels.RunPanels(self.deck.settings.currency, self.live_panels)
         self._past_panels.sorts = self.sorts
         self._past_panels.utc = self.in_utc
         return self._past_panels
@@ -225,6 +225,11 @@ class Looking(RunBase):
             self.refresh_keys()
 
     # -- what the screen does for it ------------------------------------------------------------
+
+    @property
+    def live_panels(self) -> run_panels.RunPanels | None:
+        """What works out the panels of now."""
+        raise NotImplementedError
 
     @property
     def sorts(self) -> run_panels.Sorts:

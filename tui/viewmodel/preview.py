@@ -43,7 +43,7 @@ def curves(detail: RunDetail, zone: tzinfo = UTC) -> Curves | None:
     )
 
 
-LEAST_AXIS: Final = 40
+LEAST_AXIS: Final = 24
 
 
 def axis_steps(settled: int, total: int | None) -> int:

@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
+from engine.codec import decision_text as encoded
 from engine.model import Fill, OrderRecord, Position, RunRecord
 from tui import format as fmt
 from tui.viewmodel.preview import amount_text, curves, decision_text
@@ -161,6 +162,25 @@ def decision_row(row: StepRecord, stamp: int | None, zone: tzinfo) -> Row:
     )
 
 
+def due_row(detail: RunDetail, zone: tzinfo) -> Row | None:
+    """The decision of the moment looked back at, which none of its rows are of yet; None now."""
+    moment = detail.moment
+    if moment is None or moment.decision is None or moment.decision_step is None:
+        return None
+    said = decision_text(encoded(moment.decision))
+    when = fmt.DASH if moment.stamp is None else fmt.stamp(moment.stamp, zone)
+    by = (moment.source or "").replace("_", " ")
+    return Row(
+        f"due {moment.decision_step}",
+        (
+            Cell(f"▸{moment.decision_step}", "attention"),
+            Cell(when, "attention"),
+            Cell(by, "attention"),
+            Cell(said, "attention"),
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class PanelRows:
     """The lists, curves and figures of a run, ready to be shown."""
@@ -177,16 +197,21 @@ class RunPanels:
 
     A run may have tens of thousands of orders of which a look changes a few: a row is made once
     and kept as long as what it was made of is the same. ``sorts`` (list name -> sort) is replaced
-    as a whole by the screen; ``utc`` shows times in UTC and not in the exchange's zone.
+    as a whole by the screen; ``utc`` shows times in UTC and not in the exchange's zone. Rows that
+    another one, of the same run, has made are taken from ``like``.
     """
 
-    def __init__(self, currency: str) -> None:
+    def __init__(self, currency: str, like: RunPanels | None = None) -> None:
         self._currency = currency
         self.sorts: Sorts = {}
         self.utc = False
         self._in_utc = False
         self._orders: dict[str, tuple[OrderRecord, float | None, Row]] = {}
         self._decisions: dict[int, tuple[StepRecord, Row]] = {}
+        if like is not None:
+            # One call each: the other one goes on being used by its thread meanwhile.
+            self._orders, self._decisions = like._orders.copy(), like._decisions.copy()
+            self._in_utc = like._in_utc
 
     def make(self, detail: RunDetail) -> PanelRows:
         """The panels of what the ledger holds now; lists newest first unless sorted."""
@@ -224,7 +249,8 @@ class RunPanels:
                 stamp = int(stamps[step]) if step < len(stamps) else None
                 known = self._decisions[step] = (decided, decision_row(decided, stamp, zone))
             rows.append(known[1])
-        return tuple(rows)
+        due = due_row(detail, zone)
+        return tuple(rows) if due is None else (due, *rows)
 
 
 def zone_of(record: RunRecord) -> tzinfo:

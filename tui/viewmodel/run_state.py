@@ -71,9 +71,7 @@ def _can_fork(state: Situation) -> bool | None:
 
 
 def _can_rewind(state: Situation) -> bool | None:
-    if not (state.live or state.status == "interrupted"):
-        return False
-    return True if state.looking else None
+    return state.looking and (state.live or state.status == "interrupted")
 
 
 def _on(state: Situation) -> bool | None:

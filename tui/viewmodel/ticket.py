@@ -163,9 +163,9 @@ def verdict(
     lines: list[Line] = []
     if record.status == "resting":
         lines.append((("rests: ", "attention"), (_waits_for(order, standing), "muted")))
-        there = when_it_trades(standing, order)
+        there = when_it_trades(standing, order, others)
         if there is not None:
-            record, tried = there.orders[0], there
+            record, tried = there.orders[len(others)], there
     amounts = _amounts(record, tried, order.symbol, currency)
     if amounts:
         lines.append(amounts)
@@ -181,7 +181,7 @@ def _waits_for(order: Order, standing: Standing) -> str:
         for name, price in (("stop", order.stop_price), ("limit", order.limit_price))
         if price is not None
     ]
-    how_long = "until it is cancelled" if order.time_in_force == "gtc" else "to the session's end"
+    how_long = "until cancelled" if order.time_in_force == "gtc" else "to the session's end"
     return f"{', then '.join(names)} against a last close of {last}, {how_long}"
 
 
@@ -193,10 +193,11 @@ def _amounts(record: OrderRecord, tried: Preview, symbol: str, currency: str) ->
     amount = sum(fill.quantity * fill.price for fill in mine)
     held = tried.quantities.get(symbol, 0.0)
     worth = held * mine[-1].reference_price
+    costs = sum(fill.commission + fill.fees + fill.slippage for fill in mine)
     return (
         ("about ", "muted"), (fmt.quantity(shares), "text"), ("  for ", "muted"),
         (fmt.money(amount, currency), "text"), ("  costs ", "muted"),
-        (fmt.money(tried.costs, currency), "text"), ("\ncash after ", "muted"),
+        (fmt.money(costs, currency), "text"), ("\ncash after ", "muted"),
         (fmt.money(tried.cash, currency), "text"), ("  held after ", "muted"),
         (fmt.quantity(held), "text"), ("  weight after ", "muted"),
         (fmt.share(worth / tried.equity if tried.equity else None, 1), "text"),

@@ -48,7 +48,9 @@ async def test_every_panel_shows_the_moment_and_nothing_later(gateway: Gateway) 
         assert len(curves.stamps) == 400
         assert all(fill.step_index < 400 for fill in view.fills)
         assert all(int(row[0]) < 400 for row in rows(app, "orders"))
-        assert all(int(row[0]) < 399 for row in rows(app, "decisions"))
+        due, *made = rows(app, "decisions")
+        assert due[0] == "▸399"
+        assert all(int(row[0]) < 399 for row in made)
         text = screen_text(app)
         record = gateway.record(run_id)
         assert "looking back: step 400 of 757" in text

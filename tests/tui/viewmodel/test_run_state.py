@@ -47,7 +47,7 @@ def test_every_condition_is_of_an_action() -> None:
         ("take_over", HAND, False),
         ("undo", NOW, False),
         ("undo", Situation("paused", 20, 100, undoable=True), True),
-        ("rewind", NOW, None),
+        ("rewind", NOW, False),
         ("rewind", PAST, True),
         ("rewind", Situation("interrupted", 20, 100, at=3), True),
         ("rewind", Situation("completed", 20, 20, at=3), False),

@@ -132,7 +132,7 @@ def test_what_would_be_refused_is_said_with_its_remedy(
 def test_an_order_that_waits_says_for_what_and_what_it_comes_to_there() -> None:
     """A limit below the market rests; its cost is that of its own price."""
     told = said(Order.buy("A", 10, limit=45.0, time_in_force="gtc"))
-    assert "rests: limit 45.00 against a last close of 50.00, until it is cancelled" in told
+    assert "rests: limit 45.00 against a last close of 50.00, until cancelled" in told
     assert "for $450.00" in told
     told = said(Order.buy("A", 300, stop=60.0))
     assert "stop 60.00" in told
@@ -148,6 +148,15 @@ def test_the_orders_before_it_are_counted_in() -> None:
     """Two orders of one decision share the cash."""
     assert "cut" not in said(Order.buy("A", 150))
     assert "cut: insufficient cash" in said(Order.buy("A", 150), Order.buy("A", 150))
+
+
+def test_an_exit_is_counted_on_its_entry() -> None:
+    """A stop that sells what an order before it buys says what is held after both."""
+    flat = replace(STANDING, holdings={})
+    told = said(Order.sell("A", 10, stop=45.0), Order.buy("A", 10), standing=flat)
+    assert "rests: stop 45.00" in told
+    assert "about 10  for $450.00" in told
+    assert "cash after $9,950.00  held after 0" in told
 
 
 def test_the_last_step_has_no_next_bar() -> None:
