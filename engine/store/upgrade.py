@@ -42,7 +42,8 @@ def _free_names(path: Path, version: int) -> Iterator[Path]:
     """``runs.db.v1``, or where there is one ``runs.db.v1-2``: a copy is never written over."""
     for n in count(1):
         name = path.with_name(f"{path.name}.v{version}" + (f"-{n}" if n > 1 else ""))
-        if not name.exists():
+        if name.exists():
+            # Whoever was killed after naming it left its draft.
+            remove_draft(draft_path(name))
+        else:
             yield name
-        # Whoever was killed after naming a copy left its draft.
-        remove_draft(draft_path(name))
