@@ -20,8 +20,9 @@ SECTOR: Final = 512
 IOERR_WRITE, IOERR_FSYNC, IOERR_TRUNCATE, FULL = 778, 1034, 1546, 13
 
 _Pointer = ctypes.c_void_p
+# SQLite goes on using the path that a file was opened with: it is passed on, never a copy of ours.
 _OPEN = ctypes.CFUNCTYPE(
-    ctypes.c_int, _Pointer, ctypes.c_char_p, _Pointer, ctypes.c_int, ctypes.POINTER(ctypes.c_int)
+    ctypes.c_int, _Pointer, _Pointer, _Pointer, ctypes.c_int, ctypes.POINTER(ctypes.c_int)
 )
 _DELETE = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, ctypes.c_char_p, ctypes.c_int)
 _WRITE = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, _Pointer, ctypes.c_int, ctypes.c_int64)
@@ -156,10 +157,10 @@ class _Shim:
         found = Path(path.decode())
         return found.name if found.parent == self._disk.folder else None
 
-    def _open(self, vfs: int, path: bytes | None, file: int, flags: int, out: Any) -> int:
+    def _open(self, vfs: int, path: int | None, file: int, flags: int, out: Any) -> int:
         code = self._own_open(vfs, path, file, flags, out)
         self._names.pop(file, None)
-        name = self._name(path)
+        name = self._name(None if path is None else ctypes.string_at(path))
         place = ctypes.cast(file, ctypes.POINTER(_Pointer))
         if code == 0 and name is not None and place[0]:
             self._names[file] = name
