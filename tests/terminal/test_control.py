@@ -97,7 +97,7 @@ def test_help_lists_the_keys_of_the_place(deck: OpenDeck) -> None:
     app.press("enter")
     app.sees("1/3")
     app.press("?")
-    app.sees("Keys here", "One step: the strategy decides, by hand hold")
+    app.sees("Keys here", "One step on; by hand it holds")
     assert "Fill in the form of a new run" not in app.text
     app.press("q")
     app.loses("Keys here")

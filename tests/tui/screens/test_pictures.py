@@ -199,7 +199,6 @@ def test_settings(take: Callable[..., bool], size: tuple[int, int]) -> None:
     async def before(pilot: Pilot[None]) -> None:
         await pilot.press("f4")
         await until(pilot, shows(pilot, "currency"))
-        await pilot.press("G")
 
     origins = dict.fromkeys((one.key for one in TABLE), "default")
     assert take(size, before, db=Path("runs.db"), config_path=Path("config.toml"), origins=origins)
