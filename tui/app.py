@@ -20,11 +20,22 @@ from textual.widgets import Input
 from engine.errors import InvalidOption
 from tui import keys
 from tui.keys import Action, Keys, Place
-from tui.messages import Acted, Broke, Failed, Made, Polled, PollTrouble, Said, Tick
+from tui.messages import (
+    Acted,
+    Broke,
+    Failed,
+    Made,
+    Polled,
+    PollTrouble,
+    Said,
+    StrategySaved,
+    Tick,
+)
 from tui.poller import Poller
 from tui.safe import safe_line
 from tui.screens.base import DeckScreen
 from tui.viewmodel import runs
+from tui.watching import FileWatch
 from tui.work import Work
 
 if TYPE_CHECKING:
@@ -78,6 +89,7 @@ class StepdeckApp(App[None]):
         self.tick: Tick | None = None
         self.trouble: StepdeckError | None = None
         self.work = Work()
+        self.files = FileWatch(self.post_message)
         self.poller = Poller(gateway, self.post_message)
         self._first_run = run_id
         self._leaving: Leave = "stay"
@@ -182,6 +194,7 @@ class StepdeckApp(App[None]):
     def on_unmount(self) -> None:
         self.poller.stop()
         self.work.stop()
+        self.files.stop()
 
     def _second_passed(self) -> None:
         if isinstance(self.screen, DeckScreen):
@@ -228,6 +241,10 @@ class StepdeckApp(App[None]):
 
     def on_broke(self, message: Broke) -> None:
         raise message.fault
+
+    def on_strategy_saved(self, message: StrategySaved) -> None:
+        for screen in self._deck_screens():
+            screen.strategy_saved(message.path)
 
     def on_acted(self) -> None:
         self.poller.look_now()

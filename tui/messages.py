@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tui.run_book import Snapshot
     from tui.viewmodel.run_panels import PanelRows
     from tui.viewmodel.studies import Study
+    from tui.watching import SourceNow
     from tui.widgets.studies import Studies
 
 
@@ -172,3 +174,20 @@ class RequestChecked(Message):
         self.command = command
         self.symbols = symbols
         self.error = error
+
+
+class SourceSeen(Message):
+    """What the file of a run's strategy is now; None for a strategy without one."""
+
+    def __init__(self, run_id: str, source: SourceNow | None) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.source = source
+
+
+class StrategySaved(Message):
+    """A strategy's file has been saved, or taken away."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path

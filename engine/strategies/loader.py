@@ -55,6 +55,18 @@ def load_class(path: Path, name: str) -> tuple[type[Strategy], str]:
     return found, digest
 
 
+def syntax_problem(path: Path) -> str | None:
+    """Why the file does not compile, with its line; None where it does. Nothing of it is run."""
+    try:
+        compile(path.read_bytes(), str(path), "exec")
+    except (SyntaxError, ValueError) as error:
+        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        return f"{type(error).__name__}{line}: {getattr(error, 'msg', error)}"
+    except OSError as error:
+        return error.strerror or "it cannot be read"
+    return None
+
+
 def _execute(path: Path, source: bytes, digest: str) -> ModuleType:
     module = ModuleType(f"_stepdeck_strategy_{path.stem}_{digest[:12]}")
     module.__file__ = str(path)

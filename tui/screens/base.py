@@ -15,6 +15,8 @@ from tui.keys import Action, Place
 from tui.messages import Tick
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.errors import StepdeckError
     from tui.app import StepdeckApp
 
@@ -96,6 +98,9 @@ class DeckScreen(Screen[None]):
 
     def second_passed(self) -> None:
         """A second has passed: ages have grown."""
+
+    def strategy_saved(self, _path: Path) -> None:
+        """A strategy's file that is watched was saved."""
 
     def take_settings(self) -> None:
         """Other settings are in force: other keys are named."""

@@ -21,8 +21,8 @@ from tui.screens import run_head
 from tui.screens.base import ActionButton, style_of
 from tui.screens.button_line import ButtonLine
 from tui.screens.panel_area import PanelArea
+from tui.screens.run_source import Source
 from tui.screens.run_trading import Trading
-from tui.screens.run_transport import Transport
 from tui.viewmodel import run_panels, run_state, runs
 from tui.widgets.chart import Chart
 from tui.widgets.table import DeckTable
@@ -41,7 +41,7 @@ BUTTONS = (
 STRATEGY_ERRORS = ("strategy_error", "lookahead")
 
 
-class RunScreen(Transport, Trading):
+class RunScreen(Source, Trading):
     """A run of the ledger. What it shows is what the last look at the ledger saw of it.
 
     ``at`` opens it looking back at the moment of so many settled grid points.
@@ -68,6 +68,7 @@ class RunScreen(Transport, Trading):
         yield Static("", id="run-line", markup=False)
         yield Static("", id="run-past", markup=False)
         yield Static("", id="run-ended", markup=False)
+        yield Static("", id="run-saved", markup=False)
         yield PanelArea(self.deck.keys, ascii=self.deck.settings.ascii)
         with Horizontal(id="transport"):
             yield ButtonLine([f"run.{name}" for name in BUTTONS], self.deck.keys)
@@ -112,6 +113,7 @@ class RunScreen(Transport, Trading):
         self._show_head()
         self.show_banner()
         self._want_bars()
+        self.follow_source()
         if self._when_still is not None and detail.record.status != "running":
             then, self._when_still = self._when_still, None
             then()

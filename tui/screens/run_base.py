@@ -35,6 +35,7 @@ class RunBase(DeckScreen):
         self.shown: RunDetail | None = None
         self.at = at
         self.panel: Panel | None = None
+        self.edited = False
         self.in_utc = False
         self._area: PanelArea | None = None
         self._when_still: Callable[[], None] | None = None
@@ -90,6 +91,7 @@ class RunBase(DeckScreen):
             was_hand=head.driver == "manual",
             held=held.quantity if held is not None else 0.0,
             shorts=bool(rules.get("allow_short")),
+            edited=self.edited,
             undoable=now is not None and run_state.undoable(now),
             symbols=len(self.area.symbols),
             in_list=isinstance(self.focused, DeckTable),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tui.messages import Acted
 from tui.screens.dialogs import ConfirmDialog
@@ -14,6 +14,9 @@ from tui.viewmodel.speeds import faster, slower
 
 if TYPE_CHECKING:
     from tui.viewmodel.time_walk import Goal
+
+
+OPENS: Final = ("run.fork", "run.fork_saved", "run.again")
 
 
 class Transport(Looking):
@@ -140,7 +143,7 @@ class Transport(Looking):
         record, at = self.record, self.at
         if record is None or at is None or self.now is None:
             return
-        step = self._decision_at(at)
+        step = self.decision_at(at)
         lost = record.step_index - at
 
         def answered(yes: bool | None) -> None:
@@ -166,7 +169,7 @@ class Transport(Looking):
         self.look_now()
         self.ask("rewind the run", action, partial(self.deck.gateway.rewind, self.run_id, step))
 
-    def _decision_at(self, settled: int) -> int:
+    def decision_at(self, settled: int) -> int:
         """The decision that is due at a moment: what rewind and fork count in."""
         assert self.now is not None
         return max(0, settled - time_walk.lead_of(self.now))
@@ -182,7 +185,7 @@ class Transport(Looking):
         now = self.now
         if now is None or not now.record.step_index:
             return
-        step = self._decision_at(self.at or now.record.step_index)
+        step = self.decision_at(self.at or now.record.step_index)
         self.ask("fork the run", "fork", partial(self.deck.gateway.fork, self.run_id, step))
 
     def action_take_over(self) -> None:
@@ -219,9 +222,9 @@ class Transport(Looking):
         )
 
     def on_acted(self, message: Acted) -> None:
-        """The service has done it: look at once; a fork opens."""
+        """The service has done it: look at once; a run that was made opens."""
         message.stop()
         self.deck.poller.look_now()
-        if message.action == "run.fork":
+        if message.action in OPENS:
             (record,) = message.records
             self.deck.open_run(record.run_id)

@@ -23,7 +23,8 @@ class Situation:
     ``settled`` counts the grid points the run has settled, ``at`` those shown: None is now.
     ``by_hand`` says that a person decides, ``was_hand`` that the run is one that always is. What is
     ``held`` is of the symbol shown, now. ``undoable`` says that the newest decision was made by a
-    person here. ``follows`` says that there are bars, fills and decisions to be walked through.
+    person here. ``edited`` says that the strategy's file was saved since and can be
+    used. ``follows`` says that there are bars, fills and decisions to be walked through.
     """
 
     status: str
@@ -38,6 +39,7 @@ class Situation:
     symbols: int = 1
     in_list: bool = False
     in_orders: bool = False
+    edited: bool = False
     bars: bool = True
 
     @property
@@ -137,6 +139,7 @@ CONDITIONS: Final[Mapping[str, Holds]] = {
     "undo": lambda state: _live_now(state) if state.undoable else False,
     "rewind": _can_rewind,
     "fork": _can_fork,
+    "fork_saved": lambda state: state.edited,
     "saw": lambda state: bool(state.settled) or None,
     "cancel": lambda state: state.status in CAN_CANCEL,
     "next_symbol": lambda state: state.symbols > 1,

@@ -23,7 +23,7 @@ from tui.options import Value, build_request
 from tui.settings import Settings, load_settings
 
 SCREENS = ((80, 24), (120, 36), (160, 50))
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 def create(gateway: Gateway, strategy: str, **options: Value) -> str:
