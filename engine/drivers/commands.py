@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine import codec
 from engine.errors import InvalidOption, LedgerError, RunNotActive, StepdeckError, error_of
@@ -49,51 +49,59 @@ KINDS = (
 class Desk:
     """Answers what other processes ask of one service's runs.
 
-    What warms a strategy may take long: it gets a thread of its own, and what else is asked of that
-    run waits for it, but for a cancel. Everything else is done at once, in order.
+    A run may keep whoever asks something of it waiting: its strategy is called, or warmed, or is
+    in a call that does not return. So what is asked of a run is done in order on a thread of its
+    own, and holds up no other run; a cancel never waits and is done at once.
     """
 
     def __init__(self, service: RunService) -> None:
+        self.more = False
+        """Whether a run that was busy at the last look may have commands left."""
         self._service = service
-        self._slow: dict[int, str] = {}
+        self._busy: set[str] = set()
+        self._done: dict[int, _Answer] = {}
         self._lock = threading.Lock()
 
     def answer_pending(self, reader: Reader) -> None:
         """Carry out every command that waits for a run of this process, or begin to."""
+        with self._lock:
+            # Asked before the ledger is: what a thread has answered since is not done again.
+            self.more, busy = False, set(self._busy)
+        waiting: dict[str, list[Command]] = {}
         for command in reader.pending_commands(self._service.instance.id):
-            with self._lock:
-                busy = command.run_id in self._slow.values()
-                if command.command_id in self._slow or (busy and command.kind != "cancel"):
-                    continue
-                if command.kind in SLOW:
-                    self._slow[command.command_id] = command.run_id
-            if command.kind in SLOW:
-                threading.Thread(
-                    target=self._answer_slow, args=(command,), name="stepdeck-command", daemon=True
-                ).start()
-            else:
+            if command.kind == "cancel":
                 self._answer(command)
+            elif command.run_id not in busy:
+                waiting.setdefault(command.run_id, []).append(command)
+        for run_id, commands in waiting.items():
+            with self._lock:
+                self._busy.add(run_id)
+            threading.Thread(
+                target=self._answer_all,
+                args=(run_id, commands),
+                name="stepdeck-command",
+                daemon=True,
+            ).start()
 
-    def _answer_slow(self, command: Command) -> None:
+    def _answer_all(self, run_id: str, commands: list[Command]) -> None:
         try:
-            self._answer(command)
+            for command in commands:
+                self._answer(command)
         except LedgerError as error:
-            log.warning("command %d of run %s: %s", command.command_id, command.run_id, error)
+            log.warning("commands of run %s: %s", run_id, error)
         finally:
             with self._lock:
-                del self._slow[command.command_id]
+                self._busy.discard(run_id)
+                self.more = True
 
     def _answer(self, command: Command) -> None:
         failpoint("command.found")
         service = self._service
-        code = None
-        result: dict[str, Any] = {}
-        try:
-            record = carry_out(service, command.run_id, command.kind, command.data)
-            result = {"status": record.status, "step_index": record.step_index}
-        except StepdeckError as error:
-            code, result = error.code, {"message": str(error), "field": error.field}
-        failpoint("command.carried")
+        if command.command_id not in self._done:
+            # Kept until it is in the ledger: a step that was made must not be made again.
+            self._done[command.command_id] = self._carry_out(command)
+            failpoint("command.carried")
+        code, result = self._done[command.command_id]
         service.ledger.write(
             partial(
                 writes.answer_command,
@@ -103,18 +111,39 @@ class Desk:
                 error_code=code,
             )
         )
+        del self._done[command.command_id]
         failpoint("command.answered")
 
+    def _carry_out(self, command: Command) -> _Answer:
+        try:
+            record = carry_out(self._service, command.run_id, command.kind, command.data)
+        except StepdeckError as error:
+            return _Answer(error.code, {"message": str(error), "field": error.field})
+        except Exception as error:  # an error of ours, kept to the one command
+            log.exception("command %d of run %s", command.command_id, command.run_id)
+            said = f"{type(error).__name__}: {error}; the log of the run's owner has the rest"
+            return _Answer(StepdeckError.code, {"message": said})
+        return _Answer(None, {"status": record.status, "step_index": record.step_index})
 
-def carry_out(service: RunService, run_id: str, kind: str, data: Mapping[str, Any]) -> RunRecord:
+
+class _Answer(NamedTuple):
+    """What became of a command, as its row says it."""
+
+    code: str | None
+    result: dict[str, Any]
+
+
+def carry_out(service: RunService, run_id: str, kind: str, data: object) -> RunRecord:
     """Do to a run of this process what the command says; the answer is the run's state after it.
 
     Raises what the service raises, and ``InvalidOption`` for what is no such command.
     """
+    # Rows of the ledger may be anybody's.
     try:
+        if not isinstance(data, Mapping):
+            raise TypeError("no JSON object")  # noqa: TRY301  # as whatever else is amiss
         return _carry_out(service, run_id, kind, data)
-    except (KeyError, TypeError, ValueError) as error:
-        # Rows of the ledger may be anybody's.
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InvalidOption(
             f"the data of the command {kind!r} is not what it takes: {data!r}", field="data"
         ) from error

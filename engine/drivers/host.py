@@ -12,6 +12,7 @@ import logging
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.drivers import commands
@@ -26,6 +27,7 @@ from engine.runs.output import captured
 from engine.runs.reaper import Reaper
 from engine.runs.service import RunService
 from engine.runs.session import Session
+from engine.store.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ class Host:
         self._busy_since: dict[threading.Thread, float] = {}
         self._baselines: deque[tuple[str, RunRequest]] = deque()
         self._working = 0
+        self._reap_at = service.clock.monotonic() + service.limits.reaper_interval_seconds
         service.ready = self.enqueue
         service.completed = self._queue_baseline
         service.decider = decider
@@ -258,36 +261,54 @@ class Host:
     # -- the watcher ----------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """Commands from other processes, deadlines, stuck threads, and the reaper."""
+        """Commands from other processes, deadlines, stuck threads, and the reaper.
+
+        Nothing may end the watcher: without it the process answers nobody and reaps nothing.
+        """
+        desk = commands.Desk(self.service)
+        while not self._stop_watching.is_set():
+            try:
+                with self.service.ledger.reader() as reader:
+                    self._watch_with(reader, desk)
+            except LedgerError as error:
+                log.warning("watcher: %s", error)
+            except Exception:  # an error of ours: said in full, and the watch goes on
+                log.exception("watcher")
+            self._stop_watching.wait(RETRY_SECONDS)
+
+    def _watch_with(self, reader: Reader, desk: commands.Desk) -> None:
         service = self.service
         clock = service.clock
-        now = clock.monotonic()
-        retry, reap = now, now + service.limits.reaper_interval_seconds
-        desk = commands.Desk(service)
-        with service.ledger.reader() as reader:
-            seen = -1
-            while not self._stop_watching.wait(WATCH_SECONDS):
-                now = clock.monotonic()
-                service.expire_deadlines()
-                try:
-                    version = reader.data_version()
-                    if version != seen:
-                        seen = version
-                        desk.answer_pending(reader)
-                    if now >= retry:
-                        retry = now + RETRY_SECONDS
-                        service.retry_unsaid()
-                    if now >= reap:
-                        reap = now + service.limits.reaper_interval_seconds
-                        self.reaper.sweep()
-                except LedgerError as error:
-                    log.warning("watcher: %s", error)
-                self._replace_stuck(now)
+        retry, seen = clock.monotonic(), -1
+        while not self._stop_watching.wait(WATCH_SECONDS):
+            now = clock.monotonic()
+            self._replace_stuck(now)
+            service.expire_deadlines()
+            if now >= retry:
+                retry = now + RETRY_SECONDS
+                seen = -1  # what the ledger did not take of an answer is asked again
+                self._try(service.retry_unsaid)
+            if now >= self._reap_at:
+                self._reap_at = now + service.limits.reaper_interval_seconds
+                self.reaper.sweep()
+            version = reader.data_version()
+            if version != seen or desk.more:
+                seen = version
+                desk.answer_pending(reader)
+
+    def _try(self, duty: Callable[[], None]) -> None:
+        try:
+            duty()
+        except LedgerError as error:
+            log.warning("watcher: %s", error)
 
     def _beat(self) -> None:
         """The heart has a thread of its own: it must not wait for the ledger with the watcher."""
         while not self._stop_watching.wait(HEARTBEAT_SECONDS):
-            self.service.pulse.beat()
+            try:
+                self.service.pulse.beat()
+            except Exception:  # a heart that stops would be taken for a dead owner's
+                log.exception("heartbeat")
 
     def _replace_stuck(self, now: float) -> None:
         with self._wake:

@@ -331,11 +331,18 @@ def delete_run(conn: Connection, run_id: str, *, at: str, by: str | None) -> tup
 
 
 def command_of(row: tuple[Any, ...]) -> Command:
-    """A ``Command`` of its row, JSON decoded."""
+    """A ``Command`` of its row, JSON decoded; what is not JSON, somebody else's, stays text."""
     command = Command(*row)
     return command._replace(
-        data=codec.loads(row[3]), result=None if row[7] is None else codec.loads(row[7])
+        data=_decoded(row[3]), result=None if row[7] is None else _decoded(row[7])
     )
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return codec.loads(text)
+    except ValueError:
+        return text
 
 
 def _status(conn: Connection, run_id: str) -> str | None:

@@ -13,6 +13,7 @@ from engine.drivers import commands
 from engine.errors import (
     InvalidOption,
     LeaseLost,
+    LedgerWriteFailed,
     RunNotActive,
     StepAlreadyFinalized,
     StepRewound,
@@ -154,3 +155,76 @@ def test_a_cancel_does_not_wait_for_a_strategy_that_is_warmed(
     asking.join(60)
     record = deck.service.record(run_id)
     assert (record.status, record.rewind_count, record.step_index) == ("cancelled", 0, 401)
+
+
+@pytest.mark.parametrize("data", ["[]", "not JSON", '{"count": 1e400}', '{"count": null}', "7"])
+def test_rows_of_any_kind_are_answered(deck: Deck, other: Deck, data: str) -> None:
+    """Whatever another program wrote as a command's data, the owner refuses it and answers on."""
+    run_id = deck.ready(replace(SMA, paused=True)).run_id
+
+    def write(conn: writes.Connection) -> int:
+        asked = writes.request_command(conn, run_id, "step", {}, "2026-01-01T00:00:00.000Z", None)
+        conn.execute("UPDATE commands SET data = ? WHERE command_id = ?", (data, asked))
+        return asked
+
+    asked = other.ledger.write(write)
+    assert commands.ask(other.service, run_id, "speed", {"speed": 9.0}).metadata["speed"] == 9.0
+    with deck.reader() as reader:
+        deck.until(lambda: reader.command(asked).applied_at is not None)
+        assert reader.command(asked).error_code == "invalid_option"
+    assert deck.service.record(run_id).step_index == 1
+
+
+def test_a_call_that_does_not_return_holds_up_its_own_run_alone(
+    deck: Deck, other: Deck, strategy_file: Callable[[str], str]
+) -> None:
+    """Asked to pause or to step a run whose strategy hangs, an owner answers others, and a cancel
+    of that run."""
+    go = deck.ledger.path.with_name("go")
+    body = (
+        "import pathlib, time\n"
+        f"pathlib.Path({str(go.with_name('in'))!r}).touch()\n"
+        f"while not pathlib.Path({str(go)!r}).exists():\n"
+        "    time.sleep(0.01)\n"
+        "return None"
+    )
+    spec = strategy_file(body)
+    hung = deck.start(replace(SMA, strategy=spec)).run_id
+    deck.until(go.with_name("in").exists)
+    stepped = deck.start(replace(SMA, strategy=spec, paused=True)).run_id
+    deck.until(lambda: deck.service.record(stepped).status == "paused")
+    quiet = deck.start(replace(SMA, paused=True)).run_id
+    deck.until(lambda: deck.service.record(quiet).status == "paused")
+    at = "2026-01-01T00:00:00.000Z"
+    for run_id, kind in ((hung, "pause"), (stepped, "step")):
+        other.ledger.write(lambda conn: writes.request_command(conn, run_id, kind, {}, at, None))  # noqa: B023  # called at once
+    try:
+        assert commands.ask(other.service, quiet, "step").step_index == 2
+        assert commands.ask(other.service, stepped, "cancel").status == "cancelled"
+        assert commands.ask(other.service, hung, "cancel").status == "cancelled"
+    finally:
+        go.touch()
+    with deck.reader() as reader:
+        deck.until(lambda: not reader.pending_commands(deck.service.instance.id))
+    assert {deck.service.record(run_id).status for run_id in (hung, stepped)} == {"cancelled"}
+
+
+def test_what_was_done_is_not_done_again_if_its_answer_was_refused(
+    deck: Deck, other: Deck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step whose answer the ledger would not take is made once, and answered later."""
+    run_id = deck.ready(replace(SMA, paused=True)).run_id
+    refused = 0
+    answer = writes.answer_command
+
+    def refuse(*args: object, **values: object) -> bool:
+        nonlocal refused
+        if refused < 3:
+            refused += 1
+            raise LedgerWriteFailed("the disk is full", field="db")
+        return answer(*args, **values)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(writes, "answer_command", refuse)
+    assert commands.ask(other.service, run_id, "step").step_index == 2
+    assert refused == 3
+    assert deck.service.record(run_id).step_index == 2
