@@ -134,6 +134,10 @@ class Looked(Message):
         self.rows = rows
 
 
+class PastReady(Message):
+    """A run's past has been replayed, as far as it can be: looking back is quick from now on."""
+
+
 class LookRefused(Message):
     """The past of a run cannot be shown."""
 

@@ -1,73 +1,76 @@
-"""Stepping back in a run of 10,000 steps; figures printed, nothing asserted.
+"""What looking back costs: from a moment asked for to everything the run screen shows of it.
 
     python -m tests.bench.look_back
 
-For a strategy that mostly holds and for one that trades 30 symbols at every step: opening the past
-(once a run), a leap to any step, and the walk back step by step; with the detail cut, as a screen
-asks for it. Wall time in milliseconds.
+A run of 10,000 steps with thousands of orders. The limit is 100 ms for any of them; the work is
+done beside the screen. Nothing is asserted: times wobble with the machine, which is printed too.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import random
+import statistics
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter
-
-import numpy as np
 
 from engine.model import RunRequest
-from tui.gateway import Gateway
+from tui.gateway import Gateway, RunDetail
+from tui.viewmodel.run_panels import RunPanels
 
-STEPS = 10_000
-REQUESTS = {
-    "sma_cross, 1 symbol": RunRequest("sma_cross", source=f"synthetic:bars={STEPS}"),
-    "momentum every step, 30 symbols": RunRequest(
-        "momentum", source=f"synthetic:bars={STEPS},symbols=30"
-    ),
-}
-
-
-def timed(act: Callable[[], object]) -> float:
-    begin = perf_counter()
-    act()
-    return (perf_counter() - begin) * 1e3
-
-
-def said(name: str, times: list[float]) -> None:
-    p50, p99 = np.percentile(times, [50, 99])
-    print(f"  {name:<34} p50 {p50:7.2f}  p99 {p99:7.2f}  max {max(times):7.2f} ms")
-
-
-def measure(gateway: Gateway, name: str, request: RunRequest) -> None:
-    record = gateway.wait(gateway.create(request).run_id)
-    print(f"{name}: {record.status}, {record.step_index:,} steps, {record.num_fills:,} fills")
-    detail = gateway.detail(record.run_id)
-    said("open the past", [timed(lambda: gateway.past(record.run_id))])
-    past = gateway.past(record.run_id)
-    rng = random.Random(1)
-    leaps = [rng.randint(1, record.step_index) for _ in range(300)]
-    said("leap to any step", [timed(lambda: past.at(step)) for step in leaps])  # noqa: B023
-    said(
-        "leap, with the whole detail",
-        [timed(lambda: gateway.detail_at(detail, past, step)) for step in leaps],  # noqa: B023
-    )
-    walk = range(record.step_index, record.step_index - 1_000, -1)
-    said(
-        "walk back, with the whole detail",
-        [timed(lambda: gateway.detail_at(detail, past, step)) for step in walk],  # noqa: B023
-    )
+STEPS, LOOKS = 10_000, 200
 
 
 def main() -> None:
+    """Print the machine, then a line for each way of walking about."""
+    print(
+        f"python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         gateway = Gateway.open(Path(folder) / "runs.db")
-        try:
-            for name, request in REQUESTS.items():
-                measure(gateway, name, request)
-        finally:
-            gateway.close()
+        record = gateway.create(
+            RunRequest(
+                "sma_cross",
+                params={"fast": 3, "slow": 7},
+                source=f"synthetic:seed=3,bars={STEPS}",
+                timeframe="1Hour",
+                baselines=False,
+            )
+        )
+        gateway.wait(record.run_id)
+        detail = gateway.detail(record.run_id)
+        print(
+            f"{STEPS:,} steps, {len(detail.orders):,} orders, {len(detail.decisions):,} decisions"
+        )
+        began = time.perf_counter()
+        gateway.past(record.run_id)
+        print(f"the first look of all: {(time.perf_counter() - began) * 1000:.0f} ms more")
+        live = RunPanels("$")
+        live.make(detail)
+        anywhere = random.Random(1).sample(range(1, STEPS), LOOKS)
+        measure("anywhere", gateway, detail, live, anywhere)
+        measure("step by step back", gateway, detail, live, range(9_000, 9_000 - LOOKS, -1))
+        gateway.close()
+
+
+def measure(
+    name: str, gateway: Gateway, detail: RunDetail, live: RunPanels, moments: Sequence[int]
+) -> None:
+    """Look at each of the moments."""
+    panels = RunPanels("$", live)
+    times = []
+    for settled in moments:
+        began = time.perf_counter()
+        panels.make(gateway.look(detail, settled))
+        times.append((time.perf_counter() - began) * 1000)
+    cuts = statistics.quantiles(times, n=100)
+    print(
+        f"{name}: p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms, worst {max(times):.1f} ms"
+        "   limit 100 ms"
+    )
 
 
 if __name__ == "__main__":

@@ -103,7 +103,13 @@ class Deck:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})},
+            # A runner's own idea of a window's size would outweigh this window's.
+            env={
+                **_environment(),
+                "TERM": "xterm-256color",
+                "COLORTERM": "truecolor",
+                **(env or {}),
+            },
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, name="terminal", daemon=True)
@@ -323,3 +329,8 @@ class Deck:
 
     def _write(self, some: bytes) -> None:
         os.write(self._master, some)
+
+
+def _environment() -> dict[str, str]:
+    """The test's environment without the size of the window that it runs in."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}

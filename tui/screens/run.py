@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -15,7 +16,7 @@ from engine.errors import StepdeckError
 from tui import format as fmt
 from tui import keys
 from tui.keys import Action, Place
-from tui.messages import BarsLoaded, BarsMissing, StudiesMade, Tick
+from tui.messages import BarsLoaded, BarsMissing, PastReady, StudiesMade, Tick
 from tui.safe import safe_line
 from tui.screens import run_head
 from tui.screens.base import ActionButton, style_of
@@ -226,11 +227,24 @@ class RunScreen(Source, Trading):
         self.panel = message.panel
         self.area.show_bars(message.panel)
         self._want_studies()
+        self._warm_past()
         self.refresh_keys()
 
     def on_bars_missing(self, message: BarsMissing) -> None:
         message.stop()
         self.area.show_no_bars(str(message.error))
+
+    def _warm_past(self) -> None:
+        """Replay the run once beside the screen, so that the first look back waits for nothing."""
+        gateway, run_id = self.deck.gateway, self.run_id
+
+        def replaying() -> Message:
+            # Why it cannot be had is said to who asks to look back.
+            with suppress(StepdeckError):
+                gateway.past(run_id)
+            return PastReady()
+
+        self.deck.work.load(f"warm-{run_id}", "look back", replaying, self)
 
     def _want_studies(self) -> None:
         """Work out the indicators of the symbol shown, unless they are known."""
