@@ -1,0 +1,107 @@
+"""What the gateway answers: the ledger's rows as screens and commands show them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.model import (
+    CashFlow,
+    Fill,
+    OrderRecord,
+    Position,
+    Rules,
+    RunRecord,
+)
+from engine.runs.lifecycle import Status
+from engine.store.records import StepRecord
+from tui.run_book import Owner
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from engine.runs.past import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerInfo:
+    """A process that owns active runs; ``pid`` is None where its lock file is gone."""
+
+    instance: str
+    alive: bool
+    pid: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Glance:
+    """A run as a preview shows it: its row, its curve in few points, its end.
+
+    ``steps``, ``stamps`` (microseconds) and ``equity`` have one entry a point, evenly spaced, the
+    first and the last settled one among them; ``baseline`` is (steps, equity) of the twin.
+    """
+
+    record: RunRecord
+    owner: Owner
+    steps: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    baseline: tuple[NDArray[np.int64], NDArray[np.float64]] | None
+    positions: tuple[Position, ...]
+    last: StepRecord | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunDetail:
+    """Everything the ledger holds of one run.
+
+    ``stamps`` (microseconds), ``equity`` and ``cash`` have one entry a settled grid point.
+    ``baseline`` is that of the run's buy-and-hold twin, once it is there. ``next_decision`` is
+    the step whose decision is due, None where nothing is. ``moment`` is set in a detail that was
+    cut to one: see ``Gateway.detail_at``.
+    """
+
+    record: RunRecord
+    owner: Owner
+    next_decision: int | None
+    stamps: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    cash: NDArray[np.float64]
+    baseline: tuple[NDArray[np.int64], NDArray[np.float64]] | None
+    fills: tuple[Fill, ...]
+    orders: tuple[OrderRecord, ...]
+    decisions: tuple[StepRecord, ...]
+    positions: tuple[Position, ...]
+    cash_flows: tuple[CashFlow, ...]
+    moment: Moment | None = None
+
+
+def settled_orders(orders: tuple[OrderRecord, ...]) -> tuple[OrderRecord, ...]:
+    """Those that can no longer change: all before the step of the first that is alive.
+
+    The newest step's are left out too, so that reading goes on from a whole step.
+    """
+    if not orders:
+        return ()
+    step = min(
+        (order.step_index for order in orders if order.status in ("pending", "resting")),
+        default=orders[-1].step_index,
+    )
+    step = min(step, orders[-1].step_index)
+    return orders[: bisect_left(orders, step, key=lambda order: order.step_index)]
+
+
+def next_decision(record: RunRecord) -> int | None:
+    if record.status not in (Status.RUNNING, Status.PAUSED) or record.total_steps is None:
+        return None
+    rules = record.config.get("rules", {})
+    return record.step_index - (1 if rules.get("fill") == "next_open" else 0)
+
+
+def rules_of(record: RunRecord) -> Rules:
+    """The rules the run is under."""
+    from engine.runs.config import decode_request
+
+    return decode_request(record.config).rules
