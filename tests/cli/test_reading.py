@@ -140,7 +140,7 @@ def test_reading_never_writes(stepdeck: Command, finished: Path) -> None:
 
 def test_watch_follows_a_run_to_its_end(stepdeck: Command, ledger: Path) -> None:
     """A line whenever the run has moved, the last one when it has ended; then status 0."""
-    run = stepdeck.start("run", "sma_cross", "--symbols", "AAPL", "--speed", "400", "--json",
+    run = stepdeck.start("run", "sma_cross", "--symbols", "AAPL", "--speed", "60", "--json",
                          "--end", "2001-12-31", "--no-baselines")  # fmt: skip
     run_id = wait_for_steps(run, ledger, 1)
     watched = stepdeck("watch", run_id, "--plain")
