@@ -211,8 +211,10 @@ def test_an_idle_owner_learns_that_it_was_robbed(service: RunService, other: Run
     """A run that waits for a decision writes nothing; its owner's heartbeat finds out."""
     session = begun(service)
     other.take_up(session.run_id, force=True)
-    while not session.closed.is_set():
+    for _ in range(1000):
         service.pulse.beat()
+        if session.closed.wait(0.01):
+            break
     assert isinstance(session.error, LeaseLost)
     with pytest.raises(RunNotActive):
         service.submit(session.run_id, 0, Decision())
