@@ -197,7 +197,9 @@ def _raiser(error: BaseException | type[BaseException]) -> Callable[[], object]:
 def _act_of_word(word: str) -> Callable[[], object]:
     verb, colon, detail = word.partition(":")
     if verb in _SIGNALS and not colon:
-        return lambda: os.kill(os.getpid(), _SIGNALS[verb])
+        # To this thread: one of a process's others may take a signal later, and this one go on past
+        # the seam meanwhile.
+        return lambda: signal.pthread_kill(threading.get_ident(), _SIGNALS[verb])
     if word == "error":
         return _raiser(LedgerWriteFailed("a failpoint refused the write", field="db"))
     number = getattr(errno, detail, None) if verb == "error" else None

@@ -204,8 +204,10 @@ def stall(path: Path, line: Line, work: str) -> None:
     """Run one work to its end, stopped wherever a failpoint says; say ``("ended", id, status)``."""
     deck = Deck(path)
     line.send("ready")
-    session = deck.start(request(work))
+    session = deck.service.create(request(work))
+    # Said before anybody moves it: the process may stop at any moment from then on.
     line.send(("run", session.run_id, work))
+    deck.host.enqueue(session)
     session.closed.wait()
     deck.host.wait_idle(60)
     line.send(("ended", session.run_id, deck.service.record(session.run_id).status))
