@@ -134,21 +134,20 @@ class Host:
         thread.start()
 
     def _work(self) -> None:
+        work: _Lane | tuple[str, RunRequest] | None
         me = threading.current_thread()
         clock = self.service.clock
-        while (lane := self._next()) is not None:
+        while (work := self._next()) is not None:
             self._busy_since[me] = clock.monotonic()
-            self._turn(lane)
+            if isinstance(work, _Lane):
+                self._turn(work)
+            else:
+                self._start_baselines(*work)
             with self._wake:
                 self._working -= 1
-                # Asked again here, under the lock that enqueue takes: a resume that came during
-                # the turn found the lane queued and left it to this line.
-                lane.queued = _can_move(lane.session) and not self._closing
-                if lane.queued:
-                    self._queue.append(lane)
-                    self._wake.notify()
-                elif lane.session.closed.is_set():
-                    self._lanes.pop(lane.session.run_id, None)
+                if isinstance(work, _Lane):
+                    self._put_back(work)
+                work = None  # or a thread without work would keep the last run's bars
                 if self._idle():
                     self._quiet.notify_all()
                 replaced = me not in self._busy_since
@@ -158,8 +157,23 @@ class Host:
                 return
         self._busy_since.pop(me, None)
 
-    def _next(self) -> _Lane | None:
-        """The lane whose turn it is, once one is due; None when the host closes."""
+    def _put_back(self, lane: _Lane) -> None:
+        """Queue a lane again after its turn, if its run can move; else forget it, and the run.
+
+        Asked under the lock that ``enqueue`` takes: a resume that came during the turn found the
+        lane queued and left it to this.
+        """
+        lane.queued = _can_move(lane.session) and not self._closing
+        if lane.queued:
+            self._queue.append(lane)
+            self._wake.notify()
+        elif self._lanes.get(lane.session.run_id) is lane:
+            del self._lanes[lane.session.run_id]
+
+    def _next(self) -> _Lane | tuple[str, RunRequest] | None:
+        """The lane whose turn it is, once one is due; where there is none a run that waits for its
+        baselines; None when the host closes.
+        """
         clock = self.service.clock
         with self._wake:
             while not self._closing:
@@ -171,8 +185,8 @@ class Host:
                         return lane
                     self._queue.append(lane)
                 if not self._queue and self._baselines:
-                    self._start_baseline()
-                    continue
+                    self._working += 1
+                    return self._baselines.popleft()
                 soonest = min((lane.due for lane in self._queue), default=None)
                 self._wake.wait(None if soonest is None else soonest - now)
         return None
@@ -194,7 +208,10 @@ class Host:
         except Exception as error:  # one run's failure is kept, shown, and isolated
             log.exception("run %s failed", session.run_id)
             said = StepdeckError(f"{type(error).__name__}: {error}", remedy="the log has the rest")
-            self.service.give_up(session, said)
+            try:
+                self.service.give_up(session, said)
+            except StepdeckError as refused:  # said later, where it is the disk that refuses
+                log.warning("run %s: %s", session.run_id, refused)
 
     def _start(self, session: Session) -> None:
         self.service.load(session)
@@ -242,21 +259,21 @@ class Host:
         """A completed run's baselines are computed after its result has been published."""
         if session.request.baselines and session.baseline_of is None:
             with self._wake:
-                for request in baselines_of(session.request):
-                    self._baselines.append((session.run_id, request))
+                self._baselines.append((session.run_id, session.request))
                 self._wake.notify()
 
-    def _start_baseline(self) -> None:
-        run_id, request = self._baselines.popleft()
-        failpoint("baseline.before")
+    def _start_baselines(self, run_id: str, request: RunRequest) -> None:
+        """On an engine thread and without a lock: it looks for files and waits for the ledger."""
         try:
-            session = self.service.create(request, baseline_of=run_id)
+            for baseline in baselines_of(request):
+                failpoint("baseline.before")
+                session = self.service.create(baseline, baseline_of=run_id)
+                failpoint("baseline.after")
+                self.enqueue(session)
         except StepdeckError as error:
             log.warning("no baseline for run %s: %s", run_id, error)
-            return
-        failpoint("baseline.after")
-        lane = self._lanes.setdefault(session.run_id, _Lane(session, queued=True))
-        self._queue.append(lane)
+        except Exception:  # the run's result stands, and the thread goes on to others
+            log.exception("no baseline for run %s", run_id)
 
     # -- the watcher ----------------------------------------------------------------------------
 

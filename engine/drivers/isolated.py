@@ -107,6 +107,7 @@ class Isolated(Stepping):
 
     def close(self) -> None:
         """End the process; whoever waits for its answer learns it."""
+        self._decide = _ended  # it held this object, and so the descriptors, until the next sweep
         self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
@@ -168,6 +169,10 @@ class Isolated(Stepping):
             return None
         file, line = own[0] if own else frames[0]
         return f"{Path(file).name}:{line}"
+
+
+def _ended(_observation: Observation) -> Decision:
+    raise StrategyFault("the run has ended")
 
 
 def _end(process: subprocess.Popen[bytes], conn: Connection, trace: IO[str]) -> None:

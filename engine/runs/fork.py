@@ -78,7 +78,11 @@ def fork(service: RunService, run_id: str, step: int, wish: Wish) -> Session:
     session = _session(service, prepared, panel, log, wish, parent)
     session.bars = bars
     _begin(service, session, log, made)
-    _insert(service, session, parent, step)
+    try:
+        _insert(service, session, parent, step)
+    except BaseException:
+        service.drop(session)
+        raise
     service.sessions[session.run_id] = session
     progress = session.progress
     assert progress is not None

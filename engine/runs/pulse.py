@@ -45,7 +45,7 @@ class Pulse:
             if not self._mirror.done():
                 return
             self._look(self._mirror)
-        self._mirror = None
+        self._mirror, self._mirrored = None, []
         sessions = list(service.sessions.values())
         if sessions:
             self._mirrored = sessions

@@ -56,7 +56,8 @@ def read_log(reader: Reader, record: RunRecord, decided: int | None = None) -> L
 def replay(session: Session, log: Log) -> None:
     """Bring ``session``, whose ``decide`` is fresh, to where ``log`` ends; see ``retrace``."""
     assert session.progress is not None
-    retrace(session.progress, log, session.decide, session.request.source)
+    stopped = session.closed.is_set
+    retrace(session.progress, log, session.decide, session.request.source, stopped)
 
 
 def retrace(

@@ -50,29 +50,30 @@ def rewind(service: RunService, run_id: str, step: int, *, epoch: int | None = N
             log = read_log(reader, service.record(run_id), step)
         again = Progress(progress.simulation)
         decide, _ = warming.warm(service, session, again, log, strategy=not session.taken_over)
-        rewinds = _listed(service, session.metadata, session.epoch + 1, step, decided)
-        key, held = session.run_key, session.epoch
-        wanted = _cut_of(service, run_id, key, again, held, rewinds, log)
+        with warming.exchange(session, decide):
+            rewinds = _listed(service, session.metadata, session.epoch + 1, step, decided)
+            key, held = session.run_key, session.epoch
+            wanted = _cut_of(service, run_id, key, again, held, rewinds, log)
 
-        def write(conn: writes.Connection) -> bool:
-            if session.status is Status.RUNNING and not _move(
-                service, conn, run_id, Trigger.PAUSE, held
-            ):
-                return False
-            return cut(conn, wanted)
+            def write(conn: writes.Connection) -> bool:
+                if session.status is Status.RUNNING and not _move(
+                    service, conn, run_id, Trigger.PAUSE, held
+                ):
+                    return False
+                return cut(conn, wanted)
 
-        if session.closed.is_set() or not _commit(service, write):
-            # Cancelled over our head while the strategy was warmed, or adopted by force.
-            service.drop(session)
-            raise LeaseLost(f"run {run_id} is no longer this process's to write", field="run")
-        session.progress, session.decide = again, decide
-        session.metadata = rewinds
-        session.epoch += 1
-        session.rewind_count += 1
-        session.status = Status.PAUSED
-        session.timeout_holds = _timeouts(log)
-        session.timeouts_in_row = log.timeouts_at_end
-        session.breaks.goal = None
+            if session.closed.is_set() or not _commit(service, write):
+                # Cancelled over our head while the strategy was warmed, or adopted by force.
+                service.drop(session)
+                raise LeaseLost(f"run {run_id} is no longer this process's to write", field="run")
+            session.progress, session.decide = again, decide
+            session.metadata = rewinds
+            session.epoch += 1
+            session.rewind_count += 1
+            session.status = Status.PAUSED
+            session.timeout_holds = _timeouts(log)
+            session.timeouts_in_row = log.timeouts_at_end
+            session.breaks.goal = None
         service.keep_deadline(session)
     return service.record(run_id)
 

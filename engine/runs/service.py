@@ -21,7 +21,17 @@ from engine.errors import (
 from engine.failpoints import failpoint
 from engine.market import BarSource
 from engine.model import Breakpoint, Decision, RunRecord, RunRequest
-from engine.runs import adoption, deadlines, deciding, replay, rewind, rows, stopping, wheel
+from engine.runs import (
+    adoption,
+    deadlines,
+    deciding,
+    leaving,
+    replay,
+    rewind,
+    rows,
+    stopping,
+    wheel,
+)
 from engine.runs.breakpoints import encode, of_texts
 from engine.runs.clock import Clock, SystemClock, wall_text
 from engine.runs.commit import Committer
@@ -178,7 +188,10 @@ class RunService:
         """
         with session.claim():
             progress = session.progress
-            if session.closed.is_set() or progress is None:
+            if session.closed.is_set():
+                self.drop(session)  # with what was made meanwhile to decide
+                return
+            if progress is None:
                 return
             simulation = progress.simulation
             stopping.note_execution(session)
@@ -395,28 +408,14 @@ class RunService:
                     with contextlib.suppress(LeaseLost):
                         self.close(session, Trigger.CANCEL, reason=EndReason.CANCELLED_BY_USER)
                 else:
-                    self._cancel_row(run_id, self.instance.id, session.epoch)
-                    self.drop(session)
+                    leaving.cancel_held(self, session)
             return self.record(run_id)
         record = self.record(run_id)
         abandoned = record.status in ACTIVE and not self.owner_alive(record)
         if record.status == Status.INTERRUPTED or abandoned:
-            self._cancel_row(run_id, record.owner_instance, record.lease_epoch)
+            leaving.cancel_row(self, run_id, record.owner_instance, record.lease_epoch)
             record = self.record(run_id)
         return record
-
-    def _cancel_row(self, run_id: str, owner: str | None, epoch: int) -> None:
-        at = wall_text(self.clock)
-        rows.move_row(
-            self.ledger,
-            run_id,
-            Trigger.CANCEL,
-            owner=owner,
-            epoch=epoch,
-            reason=EndReason.CANCELLED_BY_USER,
-            at=at,
-            columns={"end_reason": EndReason.CANCELLED_BY_USER, "finished_at": at},
-        )
 
     # -- ending it ------------------------------------------------------------------------------
 
@@ -445,8 +444,7 @@ class RunService:
                 with contextlib.suppress(LeaseLost):
                     self.close(session, Trigger.INTERRUPT, reason=reason)
             else:
-                self._interrupt_row(session, reason)
-                self.drop(session)
+                leaving.interrupt_held(self, session, reason)
 
     def stall(self, session: Session) -> None:
         """Let go of a run whose rows could not be written; it is no failure of the run.
@@ -469,17 +467,6 @@ class RunService:
     def retry_unsaid(self) -> None:
         """Write what could not be written before. Raises ``LedgerError`` if it fails again."""
         self._backlog.retry()
-
-    def _interrupt_row(self, session: Session, reason: str) -> None:
-        rows.move_row(
-            self.ledger,
-            session.run_id,
-            Trigger.INTERRUPT,
-            owner=self.instance.id,
-            epoch=session.epoch,
-            reason=reason,
-            at=wall_text(self.clock),
-        )
 
     def complete(self, session: Session) -> None:
         ended = session.progress.state.ended if session.progress is not None else None
@@ -523,7 +510,9 @@ class RunService:
         session.closed.set()
         if session.decide is not None:
             session.decide.close()
-        self.sessions.pop(session.run_id, None)
+        # The run may have been taken up here again: that is another session.
+        if self.sessions.get(session.run_id) is session:
+            del self.sessions[session.run_id]
 
     def move(
         self,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -43,8 +45,29 @@ def warm(
             session.prepared = _fresh(session.prepared)
             decide = service.decider(session)
         cancelled = session.closed.is_set
-        taken = retrace(progress, log, decide, session.request.source, cancelled)
+        try:
+            taken = retrace(progress, log, decide, session.request.source, cancelled)
+        except BaseException:
+            if decide is not None:
+                decide.close()
+            raise
     return Warmed(decide, taken)
+
+
+@contextmanager
+def exchange(session: Session, decide: Decider | None) -> Iterator[None]:
+    """Let go of ``decide`` unless it decides for the session after the block, and of what did.
+
+    What decides may be a process of its own, which must not outlive its use.
+    """
+    before = session.decide
+    try:
+        yield
+    finally:
+        now = None if session.closed.is_set() else session.decide
+        for each in (before, decide):
+            if each is not None and each is not now:
+                each.close()
 
 
 def _fresh(prepared: Prepared) -> Prepared:

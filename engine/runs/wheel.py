@@ -32,7 +32,8 @@ def take_over(service: RunService, run_id: str) -> RunRecord:
             service.hold(session, {"metadata": metadata}, reason=TAKEN_OVER)
         else:
             service.update(session, {"metadata": metadata})
-        session.metadata, session.taken_over, session.decide = metadata, True, None
+        with warming.exchange(session, None):
+            session.metadata, session.taken_over, session.decide = metadata, True, None
         session.breaks.goal = None
         service.keep_deadline(session)
     return service.record(run_id)
@@ -57,8 +58,9 @@ def hand_back(service: RunService, run_id: str) -> RunRecord:
         )
         metadata: dict[str, Any] = dict(session.metadata)
         del metadata[TAKEN_OVER]
-        service.update(session, {"metadata": metadata})
-        session.metadata, session.taken_over, session.decide = metadata, False, decide
+        with warming.exchange(session, decide):
+            service.update(session, {"metadata": metadata})
+            session.metadata, session.taken_over, session.decide = metadata, False, decide
         service.keep_deadline(session)
     service.ready(session)
     return service.record(run_id)
