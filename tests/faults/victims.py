@@ -178,7 +178,8 @@ def hold(path: Path, line: Line, works: tuple[str, ...], speed: float) -> None:
     deck = Deck(path)
     sessions = []
     for name in works:
-        session = deck.start(replace(request(name), speed=speed))
+        # No baselines: what is robbed are runs that this tells of.
+        session = deck.start(replace(request(name), speed=speed, baselines=False))
         line.send(("run", session.run_id, name))
         sessions.append(session)
     said = False
