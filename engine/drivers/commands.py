@@ -19,7 +19,7 @@ from engine.failpoints import failpoint
 from engine.model import RunRecord
 from engine.runs import breakpoints
 from engine.runs.clock import wall_text
-from engine.runs.lifecycle import TERMINAL
+from engine.runs.lifecycle import TERMINAL, Status
 from engine.runs.service import RunService
 from engine.store import writes
 from engine.store.reader import Reader
@@ -217,6 +217,9 @@ def ask(
                 return record
             if record.status in TERMINAL:
                 return record
+            if kind == "cancel" and record.status == Status.INTERRUPTED:
+                # Its owner left it before it was told: what is asked of the run is ours to do.
+                return service.cancel(run_id)
             time.sleep(0.01)
     raise RunNotActive(
         f"the owner of run {run_id} did not answer within {patience:g} s",

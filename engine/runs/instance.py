@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -94,12 +95,14 @@ def _lock(file: IO[str]) -> bool:
 def probe(ledger: Path, instance: str) -> bool | None:
     """Whether the lock of ``instance`` is held, by a process that runs or is stopped.
 
-    None where the file system cannot say.
+    None where the file system cannot say, or not to us: another person's lock file, say.
     """
     try:
         file = lock_path(ledger, instance).open(encoding="utf-8")
     except FileNotFoundError:
         return False
+    except OSError:
+        return None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -127,7 +130,8 @@ def describe(ledger: Path, instance: str) -> dict[str, Any]:
 
 
 def discard(ledger: Path, instance: str) -> None:
-    """Remove the lock file that a dead instance left."""
+    """Remove the lock file that a dead instance left, where we may: it does no harm."""
     failpoint("discard.before")
-    lock_path(ledger, instance).unlink(missing_ok=True)
+    with suppress(OSError):
+        lock_path(ledger, instance).unlink(missing_ok=True)
     failpoint("discard.after")

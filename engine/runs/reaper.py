@@ -44,7 +44,7 @@ class Reaper:
         self._service = service
 
     def sweep(self) -> Swept:
-        """One pass. Raises nothing of ours: what failed is named in ``failed``."""
+        """One pass. Raises nothing of ours or of the disk's: what failed is named in ``failed``."""
         swept = Swept()
         duties: tuple[tuple[str, Callable[[Swept], None]], ...] = (
             ("retry", self._retry),
@@ -59,7 +59,7 @@ class Reaper:
         for name, duty in duties:
             try:
                 duty(swept)
-            except StepdeckError as error:
+            except (StepdeckError, OSError) as error:
                 log.warning("reaper, %s: %s", name, error)
                 swept.failed.append(name)
         return swept
@@ -80,13 +80,15 @@ class Reaper:
                 swept.released.append(session.run_id)
 
     def _cancels(self, swept: Swept) -> None:
-        """Runs of ours that somebody wants cancelled and has not been heard about."""
+        """Runs that somebody wants cancelled and has not been heard about: ours, and nobody's."""
         service = self._service
         with service.ledger.reader() as reader:
-            active = reader.active()
+            active, left = reader.active(), reader.left_to_cancel()
         for run in active:
             if run.cancel_requested_at is not None and run.run_id in service.sessions:
                 self._cancel(run.run_id, swept)
+        for run_id in left:
+            self._cancel(run_id, swept)
 
     def _cancel(self, run_id: str, swept: Swept) -> None:
         try:

@@ -68,15 +68,17 @@ def held_instances(ledger: Path) -> Iterator[LockFile]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock of the file; also where the file system cannot tell.
+    """Whether somebody holds the lock of the file; also where we cannot be told.
 
     Raises ``FileNotFoundError``.
     """
-    with path.open(encoding="utf-8") as file:
-        try:
+    try:
+        with path.open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return True
     return False
 
 

@@ -483,6 +483,14 @@ class Reader(Closing):
         )
         return [ActiveRun(*row) for row in rows]
 
+    def left_to_cancel(self) -> list[str]:
+        """Interrupted runs that somebody has asked to cancel, oldest first."""
+        rows = self._all(
+            "SELECT run_id FROM runs WHERE status = 'interrupted' "
+            "AND cancel_requested_at IS NOT NULL ORDER BY run_key"
+        )
+        return [str(row[0]) for row in rows]
+
     def owners(self) -> list[str]:
         """The instances that own active runs."""
         rows = self._all(

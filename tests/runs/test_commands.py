@@ -228,3 +228,33 @@ def test_what_was_done_is_not_done_again_if_its_answer_was_refused(
     assert commands.ask(other.service, run_id, "step").step_index == 2
     assert refused == 3
     assert deck.service.record(run_id).step_index == 2
+
+
+def test_a_cancel_of_a_run_that_is_left_meanwhile(
+    deck: Deck, other: Deck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An owner that goes before it hears of a cancel leaves it to the asker, who is not kept
+    waiting."""
+    session = deck.ready(replace(SMA, paused=True))
+    request = writes.request_cancel
+
+    def leave(conn: writes.Connection, run_id: str, at: str) -> bool:
+        # In the very transaction of the request, so that the owner cannot be the quicker one.
+        asked = request(conn, run_id, at)
+        writes.transition(
+            conn,
+            run_id,
+            sources={"paused"},
+            to="interrupted",
+            owner=None,
+            epoch=None,
+            reason="owner_left",
+            at=at,
+            columns={},
+        )
+        return asked
+
+    monkeypatch.setattr(writes, "request_cancel", leave)
+    monkeypatch.setattr(commands, "ANSWER_SECONDS", 600.0)
+    monkeypatch.setattr(commands.Desk, "answer_pending", lambda *_: None)
+    assert commands.ask(other.service, session.run_id, "cancel").status == "cancelled"

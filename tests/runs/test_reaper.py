@@ -172,3 +172,35 @@ def test_an_idle_ledger_is_checkpointed(deck: Deck) -> None:
     assert moved is not None
     assert moved.pinned == 0
     assert checkpoint.wal_bytes(deck.ledger.path) > 0
+
+
+def test_a_run_that_was_left_with_a_cancel_wanted_is_cancelled(deck: Deck) -> None:
+    """Its owner went before it heard of it, and so did who asked: the next pass does it."""
+    session = deck.ready(PAUSED)
+    deck.service.interrupt(session)
+    deck.ledger.write(lambda conn: writes.request_cancel(conn, session.run_id, AT))
+    swept = Reaper(deck.service).sweep()
+    assert (swept.cancelled, swept.failed) == ([session.run_id], [])
+    record = deck.service.record(session.run_id)
+    assert (record.status, record.end_reason) == ("cancelled", "cancelled_by_user")
+
+
+def test_a_lock_file_that_cannot_be_read_keeps_nobody_from_recovery(
+    open_deck: Callable[..., Deck], dead: Deck
+) -> None:
+    """Another person's lock says nothing to us: its owner is left to its heartbeat, and the others'
+    runs are taken all the same."""
+    deck = open_deck()
+    strange = open_deck()
+    theirs = strange.ready(PAUSED).run_id
+    file = lock_path(deck.ledger.path, strange.service.instance.id)
+    file.unlink()
+    file.mkdir()  # as unreadable as one without permission, for whoever runs this
+    try:
+        orphan = dead.ready(PAUSED).run_id
+        dead.die()
+        swept = Reaper(deck.service).sweep()
+        assert (swept.adopted, swept.failed) == ([orphan], [])
+        assert deck.service.record(theirs).status == "paused"
+    finally:
+        file.rmdir()
