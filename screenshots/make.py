@@ -47,6 +47,15 @@ def create(gateway: Gateway, strategy: str, **options: str) -> str:
     return gateway.create(build_request(strategy, options)).run_id
 
 
+def reach(gateway: Gateway, run_id: str, status: str) -> None:
+    """Wait until the run has that status."""
+    deadline = time.monotonic() + PATIENCE
+    while gateway.record(run_id).status != status:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{gateway.record(run_id).status}, not {status}")
+        time.sleep(0.01)
+
+
 def begin_runs(gateway: Gateway) -> None:
     """Two runs that are done, one that moves, one by hand that has traded a little."""
     for strategy, options in (
@@ -56,10 +65,17 @@ def begin_runs(gateway: Gateway) -> None:
     ):
         gateway.wait(create(gateway, strategy, **options), PATIENCE)
     gateway.settle(PATIENCE)
+    trend = gateway.resolve("@3")
+    fork = gateway.fork(trend, 1300, params={"slow": 60}, name="slower from 2005", play=True)
+    gateway.wait(fork.run_id, PATIENCE)
+    stopped = create(
+        gateway, "sma_cross", symbols="AAPL", name="stopped",
+        **{"break": ('drawdown < -15% and rsi["AAPL", 14] < 40', "rejection", "fill and holdings > 1")},
+    )  # fmt: skip
+    reach(gateway, stopped, "paused")
     hand = create(gateway, "manual", symbols="MSFT,IBM", start="2008-01-02", name="by hand")
     create(gateway, "rsi_reversion", symbols="IBM,MSFT", name="dip buyer", speed="40")
-    while gateway.record(hand).status != "running":
-        time.sleep(0.01)
+    reach(gateway, hand, "running")
     from engine.model import Decision, Order
 
     for steps, order in (
@@ -80,7 +96,7 @@ async def runs(app: StepdeckApp, pilot: Pilot[None]) -> None:
     """The list, with a finished run highlighted."""
     await until(pilot, lambda: app.tick is not None)
     await pilot.press("G", "k")
-    await until(pilot, lambda: app.tick is not None and app.tick.detail is not None)
+    await until(pilot, lambda: app.tick is not None and app.tick.glance is not None)
 
 
 def on_run(name: str, *keys: str) -> Scene:
@@ -93,10 +109,28 @@ def on_run(name: str, *keys: str) -> Scene:
             next(row.record.run_id for row in app.tick.snapshot.rows if row.record.name == name)
         )
         await pilot.pause(1.5)
-        await pilot.press(*keys)
-        await pilot.pause(0.5)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.3)
+        await pilot.pause(0.7)
 
     return scene
+
+
+async def compare(app: StepdeckApp, pilot: Pilot[None]) -> None:
+    """A run, and a fork of it that went its own way."""
+    await until(pilot, lambda: app.tick is not None)
+    assert app.tick is not None
+    from tui.screens.compare import CompareScreen
+
+    named = {row.record.name: row.record.run_id for row in app.tick.snapshot.rows}
+    app.push_screen(CompareScreen([named["apple trend"], named["slower from 2005"]]))
+    await pilot.pause(2.0)
+
+
+async def breakpoints(app: StepdeckApp, pilot: Pilot[None]) -> None:
+    """The breakpoints of a run, one of which has stopped it."""
+    await on_run("stopped", "B")(app, pilot)
 
 
 async def new_run(app: StepdeckApp, pilot: Pilot[None]) -> None:
@@ -119,6 +153,10 @@ SCENES: dict[str, Scene] = {
     "run": on_run("apple trend"),
     "by-hand": on_run("by hand", "4"),
     "ticket": on_run("by hand", "o", *"250"),
+    "looking-back": on_run("apple trend", "left_square_bracket", "left_square_bracket"),
+    "why": on_run("by hand", "4", "enter"),
+    "breakpoints": breakpoints,
+    "compare": compare,
     "new-run": new_run,
     "help": help_here,
 }
