@@ -8,11 +8,15 @@ from engine.errors import InvalidOption, RunNotActive
 from engine.failpoints import failpoint
 from engine.model import Decision, RunRecord
 from engine.runs import answers, deadlines, rewind, stopping, wheel
+from engine.runs.commit import BATCH_SECONDS
 from engine.runs.lifecycle import Status
 from engine.runs.session import Progress, Session
 
 if TYPE_CHECKING:
     from engine.runs.service import RunService
+
+_AT_ONCE = 16
+"""Steps of a strategy that are first asked for at a time."""
 
 
 def submit(
@@ -99,7 +103,13 @@ def step(service: RunService, run_id: str, count: int) -> RunRecord:
             return service.record(run_id)
         if session.status is Status.RUNNING:
             service.hold(session, stopping.without_goal(session))
-        service.advance(session, count)
+        stops, left, at_once = session.breaks.stops, count, _AT_ONCE
+        while left and not session.closed.is_set() and session.breaks.stops == stops:
+            # A few at a time: batches are committed on the way, and a cancel ends it.
+            began = service.clock.monotonic()
+            left -= service.advance(session, min(left, at_once))
+            quick = service.clock.monotonic() - began < BATCH_SECONDS / 4
+            at_once = 2 * at_once if quick else max(at_once // 2, 1)
         if not session.closed.is_set():
             service.flush(session, wait=True)
     return service.record(run_id)

@@ -321,3 +321,19 @@ def _until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
             return
         pause.wait(0.01)
     raise AssertionError("it did not come to pass")
+
+
+def test_many_steps_by_hand_are_committed_on_the_way(
+    deck: Deck, strategy_file: Callable[[str], str]
+) -> None:
+    """A thousand slow steps at one request stand in the ledger as they are made; a cancel ends
+    them."""
+    spec = strategy_file("import time\ntime.sleep(0.005)\nreturn None")
+    run_id = deck.ready(replace(SMA, strategy=spec, paused=True)).run_id
+    stepping = threading.Thread(target=deck.service.step, args=(run_id, 100_000), daemon=True)
+    stepping.start()
+    deck.until(lambda: deck.service.record(run_id).step_index > 20)
+    assert stepping.is_alive()
+    assert deck.service.cancel(run_id).status == "cancelled"
+    stepping.join(60)
+    assert not stepping.is_alive()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -78,3 +80,17 @@ def test_a_baseline_that_comes_late_is_seen(gateway: Gateway) -> None:
     late = gateway.detail(run.run_id, replace(early, baseline=None))
     assert late.baseline is not None
     assert len(late.baseline[0]) == late.record.total_steps
+
+
+def test_waiting_ends_where_a_run_is_held(gateway: Gateway) -> None:
+    """Who quits and waits for a run is not kept by one that a breakpoint or somebody pauses."""
+    run_id = gateway.create(replace(MANUAL, strategy="sma_cross", speed=20.0)).run_id
+    leaving = threading.Thread(target=gateway.close, kwargs={"live": "wait"}, daemon=True)
+    while gateway.record(run_id).status != "running":
+        pass
+    leaving.start()
+    with closing(Gateway.open(gateway.path)) as other:
+        other.pause(run_id)
+        leaving.join(60)
+        assert not leaving.is_alive()
+        assert other.record(run_id).status == "interrupted"

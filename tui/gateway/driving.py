@@ -86,7 +86,9 @@ class Gateway(Reading):
         if service is not None and host is not None and ledger is not None:
             for session in list(service.sessions.values()):
                 if live == "wait" and session.status is Status.RUNNING and session.decide:
-                    session.closed.wait()
+                    # Held by a breakpoint, or from elsewhere, it would wait for ever.
+                    while session.status is Status.RUNNING and not session.closed.wait(0.1):
+                        pass
                 elif live == "cancel" and session.baseline_of is None:
                     service.cancel(session.run_id)
             host.close()
