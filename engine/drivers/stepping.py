@@ -49,7 +49,8 @@ def fault_of(
 ) -> StrategyError:
     """The failure in one line: what was raised, at which file and line, at which step."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if path is not None and Path(frame.filename) == path]
+    # The file was compiled by its resolved name; a run may have been given it by another.
+    own = [frame for frame in frames if path and Path(frame.filename) == path.resolve()]
     frame = own[-1] if own else frames[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

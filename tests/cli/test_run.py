@@ -250,3 +250,19 @@ def test_real_hourly_bars_run_end_to_end(
     assert rows(ledger, "SELECT count(*) FROM equity WHERE run_id = ?", document["run_id"]) == [
         (document["step_index"],)
     ]
+
+
+def test_a_fault_names_the_line_of_the_strategys_own_file(
+    stepdeck: Command, ledger: Path, tmp_path: Path
+) -> None:
+    """A mistake that the engine finds is told where one made it, however the file is named."""
+    (tmp_path / "mine.py").write_text(
+        "from engine import Strategy\n\n\n"
+        "class Two(Strategy):\n"
+        "    def decide(self, obs):\n"
+        "        obs.indicator('rsi', 14, 3)\n"
+    )
+    other = tmp_path / ".." / tmp_path.name / "mine.py"
+    done = stepdeck("run", f"{other}:Two", "--symbols", "AAPL", "--db", ledger)
+    assert done.status == 1
+    assert "rsi takes 1 parameter, not 2 in mine.py:6 at step 0" in done.err
