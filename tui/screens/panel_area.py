@@ -83,7 +83,9 @@ class PanelArea(Vertical):
                     ("decisions", run_panels.DECISION_COLUMNS),
                 ):
                     with _panel(name):
-                        yield DeckTable(columns, empty=EMPTY[name], id=name)
+                        # The newest orders and decisions stand first, and a run adds to them.
+                        follow = name != "positions"
+                        yield DeckTable(columns, empty=EMPTY[name], follow=follow, id=name)
                 with _panel("figures"):
                     yield FactsPanel(empty="", id="figures")
 

@@ -44,7 +44,8 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     Give it whole row models with ``set_rows`` as often as you like: rows are compared, and only the
     visible lines that differ are painted. Where there are very many, ``set_keys`` takes their keys
-    and asks for the rows in view alone. ``enter`` and ``space`` are the owner's to bind: to
+    and asks for the rows in view alone. With ``follow`` a cursor on the first row stays there as
+    rows come in above it. ``enter`` and ``space`` are the owner's to bind: to
     ``action_open`` and ``action_mark``.
     """
 
@@ -114,6 +115,7 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         empty: str = "",
         marks: bool = False,
         sort: tuple[str, bool] | None = None,
+        follow: bool = False,
         id: str | None = None,  # noqa: A002 - Textual's own name
         classes: str | None = None,
     ) -> None:
@@ -122,6 +124,7 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._empty = empty
         self._marks = marks
         self._sort = sort
+        self._follow = follow
         self._keys: Sequence[str] = ()
         rows: dict[str, Row] = {}
         self._row_of: Callable[[str], Row] = rows.__getitem__
@@ -207,7 +210,9 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         if keys is not old and keys != old:
             self._keys = keys
             self._places = {key: index for index, key in enumerate(keys)}
-            kept = self._places.get(old_key) if old_key is not None else None
+            # A cursor on the first row of a list of news is on the newest, whichever that is.
+            stays = old_key is not None and not (self._follow and old_cursor == 0)
+            kept = self._places.get(old_key) if stays and old_key is not None else None
             self._cursor = kept if kept is not None else max(0, min(old_cursor, len(keys) - 1))
             if old_marked:
                 self._marked = old_marked & self._places.keys()

@@ -345,3 +345,20 @@ async def test_hostile_cells_do_not_reach_the_screen() -> None:
         line = app.table.render_line(1).text
         assert "[/tag]evil" in line
         assert not set(line) & set("\x1b\x07\n\u202e")
+
+
+@pytest.mark.parametrize(("follow", "key"), [(True, "k0"), (False, "k2")])
+async def test_news_above_the_cursor(follow: bool, key: str) -> None:
+    """A cursor on the newest row follows the news where asked; elsewhere it stays with its row."""
+    app = TableApp(rows(9)[2:])
+    app.table = Watched(COLUMNS, follow=follow)
+    app.table.painted = []
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        app.table.set_rows(rows(9))
+        await pilot.pause()
+        assert cursor_key(app.table) == key
+        app.table.move_to_key("k4")
+        app.table.set_rows([Row("new", rows(1)[0].cells), *rows(9)])
+        await pilot.pause()
+        assert cursor_key(app.table) == "k4"
