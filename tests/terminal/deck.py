@@ -42,6 +42,7 @@ KEYS: Final[Mapping[str, str]] = {
     "pgdn": "\x1b[6~",
     "f3": "\x1bOR",
     "f4": "\x1bOS",
+    "f10": "\x1b[21~",
     "space": " ",
     "backspace": "\x7f",
     "ctrl+c": "\x03",
@@ -304,6 +305,7 @@ class Deck:
     def press(self, *keys: str) -> None:
         """Press keys: names of ``KEYS``, or single characters."""
         for key in keys:
+            assert key in KEYS or len(key) == 1, f"no key {key!r}"
             self._write(KEYS.get(key, key).encode())
 
     def type(self, text: str) -> None:

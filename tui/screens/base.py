@@ -147,12 +147,23 @@ class DeckScreen(Screen[None]):
 class DeckDialog(ModalScreen[ResultT]):
     """A dialog over a screen."""
 
+    # Textual's own tab waits in the queue of the field it leaves; enter at its heels would still
+    # be that field's: an order placed where a list was to be opened.
+    BINDINGS = keys.bindings(Place.EVERYWHERE, ids=keys.ON_SCREEN)
     places: ClassVar[tuple[Place, ...]] = ()
 
     @property
     def deck(self) -> StepdeckApp:
         """The app, typed."""
         return cast("StepdeckApp", self.app)
+
+    def action_next_panel(self) -> None:
+        """Focus the next field."""
+        self.focus_next()
+
+    def action_previous_panel(self) -> None:
+        """Focus the field before."""
+        self.focus_previous()
 
 
 class ActionButton(Button):

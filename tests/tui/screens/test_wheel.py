@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 from textual.widgets import Input, Select
 
 from engine.errors import StepdeckError
@@ -196,6 +197,20 @@ async def test_several_orders_in_one_decision(gateway: Gateway) -> None:
         assert [order.status for order in orders] == ["filled", "resting", "resting"]
         assert [order.oco_group for order in orders] == [None, "out", "out"]
         await until(pilot, lambda: "sell stop 10 @ 150.00" in screen_text(app))
+
+
+async def test_enter_at_the_heels_of_tab_is_not_the_fields_it_leaves(gateway: Gateway) -> None:
+    """In the ticket tab and enter pressed at once open the list; no order is placed."""
+    run_id = manual(gateway)
+    async with deck(gateway, (80, 24), run_id=run_id) as (app, pilot):
+        await ready(app, pilot)
+        await pilot.press("o", *"10")
+        kind = app.screen.query_one("#ticket-order", Select)
+        for key in ("shift+tab", "enter"):
+            # As a terminal sends them: the second does not wait for what comes of the first.
+            app.post_message(events.Key(key, None))
+        await until(pilot, lambda: kind.expanded)
+        assert not gateway.reader().orders(run_id)
 
 
 async def test_the_ticket_says_why_it_would_be_refused(gateway: Gateway) -> None:
