@@ -37,8 +37,8 @@ def identity(
     """Status, name, step and date; how fast it goes, or whose decision is due.
 
     Of a moment of the past the status is not known: what became of the run came later. Where
-    ``width`` cells are too few the strategy goes first, then the name is cut: whose turn it is
-    stays in sight.
+    ``width`` cells are too few the strategy goes first, then what it is a fork of, then the name is
+    cut: whose turn it is stays in sight.
     """
     record = detail.record
     look = fmt.status_look(record.status)
@@ -55,11 +55,18 @@ def identity(
         tail += _turn(detail, view, rate)
     name = safe_line(view.name, NAME_CELLS)
     strategy = f"  {safe_line(record.strategy, STRATEGY_CELLS)}" if record.name else ""
+    origin = ""
+    # A fork of a run with a name is called after it; another one looks just as its parent does.
+    if record.parent_run_id is not None and not record.name:
+        origin = f"  fork of {record.parent_run_id[:6]} at {record.forked_at_step}"
     room = width - _cells(head) - _cells(tail)
-    if cells(name) + cells(strategy) > room:
+    if cells(name) + cells(origin) + cells(strategy) > room:
         strategy = ""
+    if cells(name) + cells(origin) > room:
+        origin = ""
+    if cells(name) > room:
         name = safe_line(view.name, max(LEAST_NAME, min(NAME_CELLS, room)))
-    return Content.assemble(*head, (name, "bold"), (strategy, "$text-muted"), *tail)
+    return Content.assemble(*head, (name, "bold"), (f"{strategy}{origin}", "$text-muted"), *tail)
 
 
 def _turn(detail: RunDetail, view: RunView, rate: float | None) -> list[Part]:

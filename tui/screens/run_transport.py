@@ -227,4 +227,8 @@ class Transport(Looking):
         self.deck.poller.look_now()
         if message.action in OPENS:
             (record,) = message.records
+            # It looks as the run did that one stood on: say which this is.
+            self.deck.notify(
+                f"this is the fork, {record.run_id}; {self.run_id} stays as it is", markup=False
+            )
             self.deck.open_run(record.run_id)
