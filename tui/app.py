@@ -324,9 +324,7 @@ class StepdeckApp(App[None]):
         """Open the run's screen, looking back at ``at`` settled steps if given."""
         from tui.screens.run import RunScreen
 
-        screen = RunScreen(run_id)
-        screen.at = at
-        self.push_screen(screen)
+        self.push_screen(RunScreen(run_id, at))
 
     async def act(self, action: Action) -> None:
         """Do an action of the registry, wherever it was chosen: key bar, palette."""

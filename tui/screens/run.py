@@ -463,8 +463,8 @@ class RunScreen(Source, Trading):
         self.deck.notify(f"copied {safe_line(text, 60)}", markup=False)
 
     def leave(self) -> None:
-        """From the past to now, from now back to the runs."""
-        if self.at is not None:
+        """From the past to now; from now, or the moment it was opened at, to where one was."""
+        if self.at is not None and self.at != self.opened_at:
             self.look_now()
             return
         self.deck.work.forget(f"bars-{self.run_id}")

@@ -34,6 +34,8 @@ class RunBase(DeckScreen):
         self.now: RunDetail | None = None
         self.shown: RunDetail | None = None
         self.at = at
+        # The moment that it was opened at, to be looked at and left again.
+        self.opened_at = at
         self.panel: Panel | None = None
         self.edited = False
         self.in_utc = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.pilot import Pilot
 
 from tests.tui.screens.kit import create, deck, on_top, reach, screen_text, until
+from tests.tui.screens.test_run_screen import run_screen
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.screens.compare import CompareScreen
@@ -112,11 +113,15 @@ async def test_opening_one_and_both(gateway: Gateway) -> None:
         opened = app.screen
         assert isinstance(opened, RunScreen)
         assert (opened.run_id, opened.at) == (other, 15)
-        app.pop_screen()
+        await pilot.press("escape")
         opened = app.screen
         assert isinstance(opened, RunScreen)
         assert (opened.run_id, opened.at) == (first, 15)
-        app.pop_screen()
+        await pilot.press("comma", "escape")
+        # From a moment of one's own choosing it is to now, as ever.
+        assert run_screen(app) is opened
+        assert run_screen(app).at is None
+        await pilot.press("escape")
         assert on_top(app, CompareScreen)
         await pilot.press("escape")
         assert on_top(app, RunsScreen)
