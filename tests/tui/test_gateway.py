@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from engine.model import Decision, Order, RunRequest
+from engine.runs.limits import Limits
+from tests.runs.conftest import Deck
 from tui.gateway import Gateway, RunDetail
 
 MANUAL = RunRequest("manual", symbols=("AAPL", "IBM"), baselines=False)
@@ -94,3 +96,19 @@ def test_waiting_ends_where_a_run_is_held(gateway: Gateway) -> None:
         leaving.join(60)
         assert not leaving.is_alive()
         assert other.record(run_id).status == "interrupted"
+
+
+def test_recovery_may_be_left_to_the_reaper(tmp_path: Path) -> None:
+    """Told not to recover when it starts, a process leaves a dead owner's run to its reaper."""
+    dead = Deck(tmp_path / "runs.db")
+    run_id = dead.ready(MANUAL).run_id
+    dead.die()
+    try:
+        never = Limits(recover_on_start=False, reaper_interval_seconds=1e9)
+        with closing(Gateway.open(tmp_path / "runs.db", limits=never)) as gateway:
+            assert gateway.record(run_id).status == "running"
+        soon = Limits(recover_on_start=False, reaper_interval_seconds=0.1)
+        with closing(Gateway.open(tmp_path / "runs.db", limits=soon)) as gateway:
+            dead.until(lambda: gateway.record(run_id).status == "interrupted")
+    finally:
+        dead.ledger.close()
