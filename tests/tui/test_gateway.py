@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.model import Decision, Order, RunRequest
+from engine.model import Breakpoint, Decision, Order, RunRequest
 from engine.runs.limits import Limits
 from tests.runs.conftest import Deck
 from tui.gateway import Gateway, RunDetail
@@ -112,3 +112,20 @@ def test_recovery_may_be_left_to_the_reaper(tmp_path: Path) -> None:
             dead.until(lambda: gateway.record(run_id).status == "interrupted")
     finally:
         dead.ledger.close()
+
+
+def test_again_stops_where_the_run_stops_now(gateway: Gateway) -> None:
+    """What was set on the breakpoints' screen goes along; what is off or for once does not."""
+    request = RunRequest("sma_cross", symbols=("AAPL",), paused=True, baselines=False)
+    run_id = gateway.create(request).run_id
+    points = (
+        Breakpoint(1, "drawdown < -0.5"),
+        Breakpoint(2, "cash < 1", once=True),
+        Breakpoint(3, "fill", enabled=False),
+    )
+    gateway.set_breakpoints(run_id, points)
+    again = gateway.again(run_id)
+    assert again.config["breakpoints"] == ["drawdown < -0.5"]
+    assert [point.expression for point in gateway.breakpoints(again.run_id)] == ["drawdown < -0.5"]
+    gateway.set_breakpoints(run_id, ())
+    assert gateway.again(run_id).config["breakpoints"] == []

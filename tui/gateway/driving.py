@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -148,10 +149,19 @@ class Gateway(Reading):
         return nullcontext() if self._ledger is None else self._ledger.still()
 
     def again(self, run_id: str) -> RunRecord:
-        """A new run with the settings of another; raises as ``create`` does."""
+        """A new run with the settings of another; raises as ``create`` does.
+
+        It stops where the other would as that stands now: at its lasting breakpoints that are on.
+        """
         from engine.runs.config import decode_request
 
-        return self.create(decode_request(self.record(run_id).config))
+        record = self.record(run_id)
+        request = decode_request(record.config)
+        if "breakpoints" in record.metadata:
+            stops = self.breakpoints_of(record)
+            lasting = tuple(stop.expression for stop in stops if stop.enabled and not stop.once)
+            request = replace(request, breakpoints=lasting)
+        return self.create(request)
 
     def seize(self, run_id: str) -> RunRecord:
         """Take a live run from the process that has it and leave it ``interrupted``."""
