@@ -156,6 +156,14 @@ class Breakpoints:
             texts.append(self.goal)
         return [self._condition(text, panel) for text in texts]
 
+    def mark(self) -> tuple[tuple[Breakpoint, ...], str | None, int]:
+        """What ``back_to`` takes: the points with their hits, the goal, the stops."""
+        return self.points, self.goal, self.stops
+
+    def back_to(self, mark: tuple[tuple[Breakpoint, ...], str | None, int]) -> None:
+        """Forget what was hit since."""
+        self.points, self.goal, self.stops = mark
+
     def after(
         self, progress: Progress, before: State | None, peak: float, result: StepResult
     ) -> tuple[Hit, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.errors import InvalidOption, RunNotActive
+from engine.errors import InvalidOption, LedgerBusy, LedgerWriteFailed, RunNotActive
 from engine.failpoints import failpoint
 from engine.model import Decision, RunRecord
 from engine.runs import answers, deadlines, rewind, stopping, wheel
@@ -67,24 +69,53 @@ def _decide(
         raise RunNotActive(f"run {session.run_id} is paused", field="run", remedy="resume it first")
     if session.decide is not None:
         wheel.take_over(service, session.run_id)
+    # What came before is in the ledger first: then the ledger either takes this decision or the run
+    # stands where it stood.
+    service.flush(session, wait=True)
     step = progress.state.decided
     source = "agent" if session.agent_decides else "manual"
     failpoint("submit.before")
-    before, peak = progress.state, progress.tally.peak
-    state, result = progress.simulation.step(before, decision)
-    progress.take(state, result)
-    at = session.deadline.at if session.deadline is not None else None
-    service.committer.add(session, result, source, always=(step, decision), key=key, deadline_at=at)
-    session.events.append(("decision", {"step": step, "source": source}))
-    session.timeouts_in_row = 0
-    if state.done:
-        service.complete(session)
-    elif hits := session.breaks.after(progress, before, peak, result):
-        stopping.stop(service, session, hits)
-    else:
-        service.flush(session, wait=True)
+    with _taken_back_if_refused(session, progress):
+        before, peak = progress.state, progress.tally.peak
+        state, result = progress.simulation.step(before, decision)
+        progress.take(state, result)
+        at = session.deadline.at if session.deadline is not None else None
+        service.committer.add(
+            session, result, source, always=(step, decision), key=key, deadline_at=at
+        )
+        session.events.append(("decision", {"step": step, "source": source}))
+        session.timeouts_in_row = 0
+        if state.done:
+            service.complete(session)
+        elif hits := session.breaks.after(progress, before, peak, result):
+            stopping.stop(service, session, hits)
+        else:
+            service.flush(session, wait=True)
     failpoint("submit.after")
     service.keep_deadline(session)
+
+
+@contextmanager
+def _taken_back_if_refused(session: Session, progress: Progress) -> Iterator[None]:
+    """A decision that the ledger does not take was not made: whoever was told may decide anew.
+
+    The last one is kept with the run's end instead, which is said as soon as it can be.
+    """
+    mark, breaks = progress.mark(), session.breaks.mark()
+    metadata, timeouts = dict(session.metadata), session.timeouts_in_row
+    try:
+        yield
+    except (LedgerBusy, LedgerWriteFailed):
+        if not session.closed.is_set():
+            progress.back_to(mark)
+            session.breaks.back_to(breaks)
+            session.metadata.clear()
+            session.metadata.update(metadata)
+            session.timeouts_in_row = timeouts
+            session.unwritten.clear()
+            session.in_flight.clear()
+            session.events.clear()
+        raise
 
 
 def step(service: RunService, run_id: str, count: int) -> RunRecord:

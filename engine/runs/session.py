@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,17 @@ class Log:
         return count
 
 
+class Mark(NamedTuple):
+    """Where a progress stood; ``Progress.back_to`` leads there."""
+
+    state: State
+    tally: metrics.Tally
+    fills: int
+    cash_flows: int
+    equity: int
+    digest: Any
+
+
 class Progress:
     """The run as far as it has been computed: state, digest, figures and the rows so far.
 
@@ -110,6 +121,24 @@ class Progress:
         if len(result.equity):
             self._equity.append(result.equity)
         self._digest.update(digest.canonical_bytes(result))
+
+    def mark(self) -> Mark:
+        """Where it stands now."""
+        return Mark(
+            self.state,
+            self.tally,
+            len(self._fills),
+            len(self.cash_flows),
+            len(self._equity),
+            self._digest.copy(),
+        )
+
+    def back_to(self, mark: Mark) -> None:
+        """Forget what was taken since ``mark``: it did not come into the ledger."""
+        self.state, self.tally = mark.state, mark.tally
+        del self._fills[mark.fills :], self.cash_flows[mark.cash_flows :]
+        del self._equity[mark.equity :]
+        self._digest = mark.digest
 
     @property
     def digest(self) -> str:

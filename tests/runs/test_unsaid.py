@@ -7,24 +7,30 @@ from dataclasses import replace
 
 import pytest
 
-from engine.errors import LedgerError, LedgerWriteFailed
+from engine.errors import LedgerError, LedgerWriteFailed, StepNotActive
 from engine.failpoints import armed
 from engine.model import Decision, Order
 from engine.runs.reaper import Reaper
+from engine.runs.verify import verify
 from tests.runs.conftest import MANUAL, SMA, Deck
 
 BUY = Decision((Order.buy("AAPL", 2),))
 
 
-def test_a_decision_that_could_not_be_written_is_written_with_the_next(deck: Deck) -> None:
-    """Its caller was told; the step is kept, in order, and a repeat of it is then answered."""
+def test_a_decision_that_could_not_be_written_was_not_made(deck: Deck) -> None:
+    """Its caller was told; the step is due as before, and takes another decision than that one."""
     run_id = deck.ready(MANUAL).run_id
     with armed("commit.before", "error"), pytest.raises(LedgerWriteFailed):
         deck.service.submit(run_id, 0, BUY, key="k0")
     assert deck.service.record(run_id).step_index == 1
-    deck.service.submit(run_id, 1, Decision(), key="k1")
-    record = deck.service.submit(run_id, 0, BUY, key="k0")
+    assert deck.service.observe(run_id).step == 0
+    with pytest.raises(StepNotActive):
+        deck.service.submit(run_id, 1, Decision(), key="k1")
+    deck.service.submit(run_id, 0, Decision(), key="k1")
+    record = deck.service.submit(run_id, 1, BUY, key="k0")
     assert (record.step_index, record.num_fills) == (3, 1)
+    with deck.reader() as reader:
+        assert verify(reader, run_id).ok
 
 
 def test_no_run_ends_without_its_last_steps(deck: Deck) -> None:
