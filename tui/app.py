@@ -118,7 +118,7 @@ class StepdeckApp(App[None]):
         """Before a key finds its action: does it belong to the field that has the focus?"""
         if isinstance(event, events.Key) and not event.is_forwarded:
             self.key_is_fields = keys.belongs_to(self.focused, event)
-            if self.read_only and not self.key_is_fields:
+            if not self.key_is_fields:
                 self._say_why_not(event)
             if not (self.key_is_fields and await self._leaves_field(event.key)):
                 await super().on_event(event)
@@ -141,11 +141,16 @@ class StepdeckApp(App[None]):
         return True
 
     def _say_why_not(self, event: events.Key) -> None:
-        """A key that would write does nothing in a deck that watches; say so."""
+        """A key that does nothing says why: a deck that watches, a run that is not live."""
         screen = self.screen
         for action in keys.of(*screen.places) if isinstance(screen, DeckScreen) else ():
-            if action.writes and not set(self.keys.of(action)).isdisjoint(event.aliases):
+            if set(self.keys.of(action)).isdisjoint(event.aliases):
+                continue
+            if self.read_only and action.writes:
                 self.say_watching(action.label)
+            elif (reason := screen.why_not(action.method)) is not None:
+                self.clear_notifications()
+                self.notify(f"{action.label}: {reason}", severity="warning", markup=False)
 
     def say_watching(self, what: str) -> None:
         """Say why a deck that watches does not do ``what``."""

@@ -99,6 +99,10 @@ class DeckScreen(Screen[None]):
     def second_passed(self) -> None:
         """A second has passed: ages have grown."""
 
+    def why_not(self, _action: str) -> str | None:
+        """Why an action does nothing now, where that is not plain to see."""
+        return None
+
     def strategy_saved(self, _path: Path) -> None:
         """A strategy's file that is watched was saved."""
 

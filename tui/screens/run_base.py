@@ -112,6 +112,11 @@ class RunBase(DeckScreen):
             return True if action.startswith("panel_") or not found.writes else None
         return run_state.allowed(action, situation)
 
+    def why_not(self, action: str) -> str | None:
+        """Why an action does nothing now."""
+        situation = self.situation()
+        return run_state.why_not(action, situation) if situation is not None else None
+
     # -- asking the service ---------------------------------------------------------------------
 
     def ask(self, title: str, action: str, call: Callable[[], RunRecord]) -> None:

@@ -28,7 +28,7 @@ POSITION_COLUMNS: Final = (
     Column("quantity", "Quantity", 10, align="right"),
     Column("avg_cost", "Avg cost", 10, align="right", priority=1),
     Column("last", "Last", 10, align="right", priority=2),
-    Column("value", "Value", 12, align="right"),
+    Column("value", "Value", 13, align="right"),
     Column("weight", "Weight", 7, align="right", priority=3),
     Column("gain", "Unrealized", 12, align="right"),
 )

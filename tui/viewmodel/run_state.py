@@ -155,6 +155,42 @@ def allowed(action: str, state: Situation) -> bool | None:
     return True if condition is None else condition(state)
 
 
+_TRADES: Final = frozenset({"buy", "sell", "hold", "ticket", "close_position", "reverse"})
+
+
+def why_not(action: str, state: Situation) -> str | None:
+    """Why a key does nothing now, and what would; None where it works."""
+    if allowed(action, state) is True:
+        return None
+    if action in _TRADES:
+        return _why_no_trade(action, state)
+    if action == "rewind":
+        if not state.looking:
+            return "look back first, to where it is to go on from"
+        return f"a run that is {state.status} never changes: fork it"
+    if action == "take_over":
+        return "this run is by hand anyway" if state.was_hand else f"the run is {state.status}"
+    if action == "play" and state.drives:
+        return "a run by hand waits for each decision: step it, or send it on"
+    if action == "cancel":
+        return f"the run is {state.status} already"
+    if action == "undo" and state.live:
+        return "only one's own newest step can be taken back"
+    return None
+
+
+def _why_no_trade(action: str, state: Situation) -> str:
+    if state.status == "interrupted":
+        return "the run is interrupted: take it up first"
+    if not state.live:
+        return f"the run is {state.status}: fork it to go on from here"
+    if state.looking:
+        return "this is the past: go back to now, rewind or fork"
+    if action == "reverse" and not state.shorts:
+        return "this run allows no short positions"
+    return "nothing of this symbol is held"
+
+
 def label_of(action: str, state: Situation) -> str | None:
     """The word on an action's button where it depends on the moment; None for the usual one."""
     if action == "play":

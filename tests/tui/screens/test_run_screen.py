@@ -363,3 +363,21 @@ async def test_bars_that_are_gone_are_said_and_the_rest_is_shown(
         assert "equity" in screen_text(app)
         assert rows(app, "orders")
     again.close()
+
+
+def told(app: StepdeckApp) -> str:
+    """What stands in the corner."""
+    return "\n".join(note.message for note in app._notifications)
+
+
+async def test_a_key_that_does_nothing_says_why(gateway: Gateway) -> None:
+    """Rewinding needs a past to go to, and a run that has ended is not traded: both are said."""
+    async with deck(gateway, run_id=by_name(gateway, "trend apple")) as (app, pilot):
+        await ready(app, pilot)
+        await pilot.press("b")
+        await until(pilot, lambda: "fork it" in told(app))
+    async with deck(gateway, run_id=manual(gateway, name="mine")) as (app, pilot):
+        await ready(app, pilot)
+        await pilot.press("w")
+        await until(pilot, lambda: "look back" in told(app))
+        gateway.cancel(run_screen(app).run_id)

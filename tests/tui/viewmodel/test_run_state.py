@@ -6,7 +6,7 @@ import pytest
 
 from tui import keys
 from tui.keys import Place
-from tui.viewmodel.run_state import CONDITIONS, Situation, allowed, label_of
+from tui.viewmodel.run_state import CONDITIONS, Situation, allowed, label_of, why_not
 
 NOW = Situation("paused", 20, 100)
 PAST = Situation("paused", 20, 100, at=10)
@@ -79,3 +79,32 @@ def test_names_that_depend_on_the_moment() -> None:
     assert label_of("fork", NOW) == "Fork"
     assert label_of("fork", PAST) is None
     assert label_of("buy", NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("action", "situation", "words"),
+    [
+        ("rewind", NOW, "look back first"),
+        ("rewind", Situation("completed", 100, 100, at=10), "never changes: fork it"),
+        ("buy", PAST, "this is the past"),
+        ("buy", DONE, "fork it"),
+        ("hold", Situation("interrupted", 20, 100), "take it up first"),
+        ("close_position", NOW, "nothing of this symbol is held"),
+        ("reverse", NOW, "no short positions"),
+        ("take_over", HAND, "by hand anyway"),
+        ("play", HAND, "waits for each decision"),
+        ("cancel", DONE, "completed already"),
+        ("undo", NOW, "newest step"),
+    ],
+)
+def test_a_key_that_does_nothing_says_why(action: str, situation: Situation, words: str) -> None:
+    """The reason names what would be right."""
+    assert words in str(why_not(action, situation))
+
+
+def test_what_works_needs_no_reason() -> None:
+    """There is no reason where the key works."""
+    for situation in (NOW, PAST, DONE, HAND):
+        for action in CONDITIONS:
+            if allowed(action, situation) is True:
+                assert why_not(action, situation) is None
