@@ -143,7 +143,9 @@ class StepdeckApp(App[None]):
     def _say_why_not(self, event: events.Key) -> None:
         """A key that does nothing says why: a deck that watches, a run that is not live."""
         screen = self.screen
-        for action in keys.of(*screen.places) if isinstance(screen, DeckScreen) else ():
+        if not isinstance(screen, DeckScreen):
+            return
+        for action in keys.of(*screen.places):
             if set(self.keys.of(action)).isdisjoint(event.aliases):
                 continue
             if self.read_only and action.writes:

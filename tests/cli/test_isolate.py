@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 from tests.cli.conftest import Command, rows
-from tests.cli.test_run import wait_for_steps
 
 HEAD = "import os, time\nfrom engine import Order, Strategy\n\n\nclass Own(Strategy):\n"
 WINDOW = ("--symbols", "IBM", "--end", "2000-12-29", "--no-baselines", "--isolate")
@@ -30,9 +30,12 @@ def test_a_process_that_ends_fails_its_run(stepdeck: Command, ledger: Path, tmp_
 
 def test_ctrl_c_ends_a_strategy_that_hangs(stepdeck: Command, ledger: Path, tmp_path: Path) -> None:
     """The run is cancelled and the command is over, whatever the strategy does."""
-    spec = _spec(tmp_path, "while obs.step >= 30:", "    pass")
+    hangs = tmp_path / "hangs"
+    spec = _spec(tmp_path, "while obs.step >= 30:", f"    open({str(hangs)!r}, 'w').close()")
     process = stepdeck.start("run", spec, *WINDOW, "--speed", "200")
-    wait_for_steps(process, ledger, 20)
+    while not hangs.exists():
+        assert process.poll() is None, "the command ended by itself"
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     assert stepdeck.finish(process).status == 130
     assert rows(ledger, "SELECT status FROM runs") == [("cancelled",)]
