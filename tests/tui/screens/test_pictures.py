@@ -19,6 +19,7 @@ from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.screens.new_run import NewRunScreen
 from tui.screens.run import RunScreen
+from tui.screens.runs import RunsScreen
 from tui.settings import TABLE
 
 Compare = Callable[..., bool]
@@ -164,7 +165,16 @@ def test_confirm(take: Callable[..., bool]) -> None:
     """The question before a cancel."""
 
     async def before(pilot: Pilot[None]) -> None:
-        await pilot.press("space", "space", "x")
+        await pilot.press("space", "space")
+        # The preview beneath is painted no more once the question stands.
+        app = pilot.app
+        assert isinstance(app, StepdeckApp)
+        assert isinstance(app.screen, RunsScreen)
+        chosen = app.screen.table.cursor_key
+        await until(pilot, lambda: app.tick and app.tick.glance
+                    and app.tick.glance.record.run_id == chosen)  # fmt: skip
+        await pilot.pause(0.3)
+        await pilot.press("x")
 
     assert take((80, 24), before)
 
