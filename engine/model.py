@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from engine.errors import InvalidOption
 
@@ -27,6 +27,9 @@ DecisionSource = Literal[
 OrderStatus = Literal[
     "pending", "resting", "filled", "partially_filled", "cancelled", "expired", "rejected"
 ]
+
+TAKEN_OVER: Final = "taken_over"
+"""The key in a run's metadata while a person decides in its strategy's place."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -404,6 +407,11 @@ class RunRecord:
     config_hash: str
     strategy_hash: str | None
     engine_version: str
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person decides the run's steps: always, or since it was taken over."""
+        return self.driver == "manual" or bool(self.metadata.get(TAKEN_OVER))
 
     @property
     def sessions_per_year(self) -> int | None:

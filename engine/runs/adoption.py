@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import RunNotResumable
 from engine.failpoints import failpoint
-from engine.model import RunRecord
+from engine.model import TAKEN_OVER, RunRecord
 from engine.runs import replay, rows
 from engine.runs.clock import wall_text
 from engine.runs.lifecycle import ACTIVE, Status, Trigger, sources, target
@@ -14,7 +14,6 @@ from engine.runs.output import RunOutput, log_path
 from engine.runs.recovery import recover
 from engine.runs.session import Session
 from engine.runs.warming import as_begun
-from engine.runs.wheel import TAKEN_OVER
 from engine.store import writes
 
 if TYPE_CHECKING:

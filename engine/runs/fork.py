@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.errors import BarsChanged, InvalidOption, StrategyChanged
+from engine.errors import BarsChanged, InvalidOption
 from engine.failpoints import failpoint
 from engine.market import Bars
 from engine.model import RunRecord, stamp_text
@@ -22,7 +22,7 @@ from engine.runs.columns import NO_RESULT, results
 from engine.runs.lifecycle import Status, Trigger, sources, target
 from engine.runs.output import RunOutput, log_path
 from engine.runs.panels import panel_of
-from engine.runs.replay import OWN_FROM, read_log
+from engine.runs.replay import OWN_FROM, read_log, refuse_other_bars
 from engine.runs.requests import Prepared, prepare
 from engine.runs.session import Log, Progress, Session
 from engine.sim.panel import Panel
@@ -112,13 +112,12 @@ def _prepared(parent: RunRecord, wish: Wish, step: int) -> Prepared:
         breakpoints=(),
     )
     prepared = prepare(request)
-    began, now = parent.strategy_hash, prepared.loaded.source_hash
-    if wish.goes_on and began != now:
-        raise StrategyChanged(
-            f"the source of {parent.strategy} is not what the run began with",
-            field="strategy",
-            remedy=f"put back the file with hash {(began or '')[:12]}, or name it with --strategy "
-            "to go on from there with what it is now",
+    if wish.goes_on:
+        warming.refuse_other_source(
+            parent.strategy,
+            parent.strategy_hash,
+            prepared.loaded.source_hash,
+            "name it with --strategy to go on from there with what it is now",
         )
     return prepared
 
@@ -137,13 +136,8 @@ def _bars(
         return session.bars, session.simulation.panel
     bars = prepared.source.load()
     panel = panel_of(bars)
-    if parent.bars_hash not in (None, panel.content_hash) and not wish.rebase:
-        raise BarsChanged(
-            f"the bars of {parent.source} are not those the run began with",
-            field="source",
-            remedy=f"put back the bars with hash {(parent.bars_hash or '')[:12]}, or accept these "
-            "with --rebase",
-        )
+    if not wish.rebase:
+        refuse_other_bars(parent.bars_hash, panel, parent.source, "accept these with --rebase")
     if step > panel.steps:
         raise BarsChanged(
             f"the bars of {parent.source} have {panel.steps} grid points, and {step} decisions "

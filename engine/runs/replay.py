@@ -102,13 +102,18 @@ def retrace(
     return taken
 
 
-def refuse_other_bars(bars_hash: str | None, panel: Panel, source: str) -> None:
-    """Raise ``BarsChanged`` where ``panel`` is not what the run with ``bars_hash`` began with."""
+def refuse_other_bars(
+    bars_hash: str | None, panel: Panel, source: str, otherwise: str = "start a new run"
+) -> None:
+    """Raise ``BarsChanged`` where ``panel`` is not what the run with ``bars_hash`` began with.
+
+    ``otherwise`` is what can be done without those bars.
+    """
     if bars_hash not in (None, panel.content_hash):
         raise BarsChanged(
             f"the bars of {source} are not those the run began with",
             field="source",
-            remedy=f"put back the bars with hash {(bars_hash or '')[:12]}, or start a new run",
+            remedy=f"put back the bars with hash {(bars_hash or '')[:12]}, or {otherwise}",
         )
 
 

@@ -90,12 +90,19 @@ def as_begun(record: RunRecord) -> Prepared:
     return prepared
 
 
-def refuse_other_source(strategy: str, began: str | None, now: str | None) -> None:
-    """Raise ``StrategyChanged`` where a strategy's source is not what a run began with."""
+def refuse_other_source(
+    strategy: str,
+    began: str | None,
+    now: str | None,
+    otherwise: str = "go on with another by a fork that names it",
+) -> None:
+    """Raise ``StrategyChanged`` where a strategy's source is not what a run began with.
+
+    ``otherwise`` is what can be done without that source.
+    """
     if began != now:
         raise StrategyChanged(
             f"the source of {strategy} is not what the run began with",
             field="strategy",
-            remedy=f"put back the file with hash {(began or '')[:12]}, or go on with another by "
-            "a fork that names it",
+            remedy=f"put back the file with hash {(began or '')[:12]}, or {otherwise}",
         )

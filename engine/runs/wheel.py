@@ -5,10 +5,10 @@ It is kept in the run's ``metadata``, so that a run which is taken up again come
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import InvalidOption
-from engine.model import RunRecord
+from engine.model import TAKEN_OVER, RunRecord
 from engine.runs import warming
 from engine.runs.lifecycle import Status
 from engine.runs.replay import read_log
@@ -17,7 +17,6 @@ from engine.runs.session import Progress
 if TYPE_CHECKING:
     from engine.runs.service import RunService
 
-TAKEN_OVER: Final = "taken_over"
 """The key of a run's ``metadata`` that is true while a person decides in a strategy's place."""
 
 

@@ -12,7 +12,6 @@ from tui.commands.common import Deck, db_option, json_option, pass_deck, print_j
 from tui.plain import run_document, state, steps
 
 LIVE: Final = frozenset({"created", "loading", "running", "paused"})
-BY_HAND: Final = frozenset({"manual", "agent"})
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -113,13 +112,14 @@ def _resumable(
     """The runs as they are, each with whether it is to be driven here; those that were merely
     paused are let go, those that are to be left paused are taken; all checked before the first.
     """
+    from tui.gateway import decided_elsewhere
+
     gateway = deck.open(write=True)
     try:
         records = [gateway.record(run_id) for run_id in dict.fromkeys(map(gateway.resolve, runs))]
         for record in records:
             here = record.status == "interrupted" or (take and record.status in LIVE)
-            by_hand = record.driver in BY_HAND or record.metadata.get("taken_over")
-            if here and by_hand and not paused:
+            if here and decided_elsewhere(record) and not paused:
                 raise _by_hand(record)
         return [_begin(gateway, record, paused=paused, take=take) for record in records]
     finally:
@@ -132,7 +132,7 @@ def _by_hand(record: RunRecord) -> RunNotResumable:
         first = f"`stepdeck resume --take --paused {record.run_id}` takes it, then "
     return RunNotResumable(
         f"run {record.run_id} is stepped by hand"
-        if record.driver == "manual" or record.metadata.get("taken_over")
+        if record.by_hand
         else f"the decisions of run {record.run_id} are an agent's",
         field="run",
         remedy=f"{first}open it with `stepdeck {record.run_id}`",

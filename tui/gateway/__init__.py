@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui.gateway.driving import Gateway, Leave, audit
-from tui.gateway.views import Glance, OwnerInfo, RunDetail, rules_of
+from tui.gateway.views import Glance, OwnerInfo, RunDetail, decided_elsewhere, rules_of
 
 if TYPE_CHECKING:
     from engine.drivers.audit import Audit, Finding
@@ -32,5 +32,6 @@ __all__ = [
     "RunDetail",
     "Verification",
     "audit",
+    "decided_elsewhere",
     "rules_of",
 ]

@@ -26,6 +26,7 @@ from engine.runs.limits import Limits
 from engine.store.ledger import Ledger
 from engine.store.reader import Reader
 from tui.gateway.reading import Reading
+from tui.gateway.views import decided_elsewhere
 
 if TYPE_CHECKING:
     from engine.drivers.audit import Audit
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 Leave = Literal["interrupt", "cancel", "wait"]
 POLL_SECONDS = 0.02
-BY_HAND = frozenset({"manual", "agent"})
-"""Drivers whose runs nobody in the foreground decides."""
 
 
 class Gateway(Reading):
@@ -177,7 +176,7 @@ class Gateway(Reading):
         """
         service, host = self._driving()
         record = self.record(run_id)
-        if play and (record.driver in BY_HAND or record.metadata.get("taken_over")):
+        if play and decided_elsewhere(record):
             raise RunNotResumable(
                 f"run {run_id} is driven by hand",
                 field="run",

@@ -100,6 +100,11 @@ def next_decision(record: RunRecord) -> int | None:
     return record.step_index - (1 if rules.get("fill") == "next_open" else 0)
 
 
+def decided_elsewhere(record: RunRecord) -> bool:
+    """Whether nothing in the foreground decides the run's steps: a person does, or an agent."""
+    return record.by_hand or record.driver == "agent"
+
+
 def rules_of(record: RunRecord) -> Rules:
     """The rules the run is under."""
     from engine.runs.config import decode_request

@@ -214,6 +214,5 @@ def undoable(detail: RunDetail) -> bool:
 
 def by_hand(record: RunRecord | RunHead) -> bool:
     """Whether a person decides the run's steps: always, or since it was taken over."""
-    return record.driver == "manual" or (
-        isinstance(record, RunRecord) and bool(record.metadata.get("taken_over"))
-    )
+    # A row of the list has no metadata; whoever opens the run sees them at once.
+    return record.by_hand if isinstance(record, RunRecord) else record.driver == "manual"

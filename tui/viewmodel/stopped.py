@@ -33,8 +33,7 @@ def stopped_text(record: RunRecord) -> str | None:
 
 
 def _waits_for_a_hand(record: RunRecord) -> bool:
-    by_hand = record.driver == "manual" or bool(record.metadata.get("taken_over"))
-    return record.status == "running" and by_hand
+    return record.status == "running" and record.by_hand
 
 
 def saw_text(saw: Mapping[str, object]) -> str:
