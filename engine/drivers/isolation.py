@@ -23,11 +23,11 @@ import numpy as np
 
 from engine import codec
 from engine.drivers.isolated import Setup, SharedPanel
-from engine.drivers.stepping import Stepping, fault_of
+from engine.drivers.stepping import Stepping, prepared
 from engine.errors import StepdeckError
 from engine.runs.output import RunOutput, captured
 from engine.sim.lots import LotGrid
-from engine.sim.observation import Observation, PreparedPanel, View
+from engine.sim.observation import Observation, View
 from engine.sim.panel import Panel
 from engine.strategies import registry
 
@@ -66,22 +66,9 @@ class _Outputs(dict[str, RunOutput]):
 
 def _decider(setup: Setup, panel: Panel) -> Stepping:
     loaded = registry.load(setup.request.strategy)
-    path, where = loaded.info.path, "prepare"
     assert loaded.make is not None
-    try:
-        strategy = loaded.make(setup.request.params)
-        lent = PreparedPanel(panel)
-        try:
-            strategy.prepare(lent)
-            where = "weights"
-            strategy.plan(lent)
-        finally:
-            lent.seal()
-    except StepdeckError:
-        raise
-    except BaseException as error:
-        raise fault_of(where, error, path) from error
-    return Stepping(strategy.decide, path)
+    strategy, _ = prepared(loaded.make, setup.request.params, panel, loaded.info.path)
+    return Stepping(strategy.decide, loaded.info.path)
 
 
 def _answer(decide: Stepping, observation: Observation) -> bytes:

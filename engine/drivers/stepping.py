@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from engine.errors import StrategyError, StrategyFault
-from engine.sim.observation import Observation
+from engine.errors import StepdeckError, StrategyError, StrategyFault
+from engine.sim.observation import Observation, PreparedPanel
+from engine.sim.panel import Panel
 from engine.sim.simulation import Simulation
 from engine.sim.state import Advance, State
+from engine.strategies.base import Strategy
+from engine.strategies.rows import TargetRows
 
 
 class Stepping:
@@ -42,6 +45,32 @@ class Stepping:
 
     def _explain(self, error: BaseException, step: int) -> StrategyError:
         return fault_of("decide", error, self._path, step)
+
+
+def prepared(
+    make: Callable[[Mapping[str, object]], Strategy],
+    params: Mapping[str, object],
+    panel: Panel,
+    path: Path | None,
+) -> tuple[Strategy, TargetRows | None]:
+    """A strategy made and prepared over its bars, and its rows if it is a vector strategy.
+
+    Raises ``StrategyError`` for whatever it raises meanwhile.
+    """
+    where = "prepare"
+    try:
+        strategy = make(params)
+        lent = PreparedPanel(panel)
+        try:
+            strategy.prepare(lent)
+            where = "weights"
+            return strategy, strategy.plan(lent)
+        finally:
+            lent.seal()
+    except StepdeckError:
+        raise
+    except BaseException as error:
+        raise fault_of(where, error, path) from error
 
 
 def fault_of(

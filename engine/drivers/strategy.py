@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.drivers.stepping import Stepping, fault_of
+from engine.drivers.stepping import Stepping, prepared
 from engine.drivers.vector import Vector
-from engine.errors import StepdeckError
 from engine.runs.requests import Prepared
 from engine.runs.session import Decider, Session
-from engine.sim.observation import PreparedPanel
 from engine.sim.panel import Panel
 
 
@@ -53,18 +51,6 @@ def decider_of(
         return Isolated(run, panel, stopped)
     if loaded.make is None:
         return None
-    path, where = loaded.info.path, "prepare"
-    try:
-        strategy = loaded.make(run.request.params)
-        lent = PreparedPanel(panel)
-        try:
-            strategy.prepare(lent)
-            where = "weights"
-            rows = strategy.plan(lent)
-        finally:
-            lent.seal()
-    except StepdeckError:
-        raise
-    except BaseException as error:
-        raise fault_of(where, error, path) from error
+    path = loaded.info.path
+    strategy, rows = prepared(loaded.make, run.request.params, panel, path)
     return Stepping(strategy.decide, path) if rows is None else Vector(strategy.decide, rows, path)
