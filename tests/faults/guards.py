@@ -668,8 +668,8 @@ GUARDS: Final[tuple[Guard, ...]] = (
     Guard(
         "a fork is of the bars its parent had",
         "engine/runs/fork.py",
-        "panel.content_hash) and not wish.rebase:\n",
-        "panel.content_hash) and False:\n",
+        "    if not wish.rebase:\n        refuse_other_bars(",
+        "    if False:\n        refuse_other_bars(",
         "tests/runs/test_fork.py::test_other_bars_are_named_and_may_be_accepted",
     ),
     Guard(

@@ -105,7 +105,7 @@ def test_readers_that_come_and_go(path: Path, ledger: Ledger) -> None:
     largest = 0
     with process("read_in_turns", path) as readers:
         assert said(readers) == "reading"
-        for first in range(0, 2_400_000, 20_000):
+        for first in range(0, 3_000_000, 20_000):
             assert add(ledger, batch(key, first, 20_000))
             largest = max(largest, checkpoint.wal_bytes(path))
         readers.kill()

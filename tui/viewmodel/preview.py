@@ -37,9 +37,10 @@ def curves(detail: RunDetail, zone: tzinfo = UTC) -> Curves | None:
     return Curves(
         tuple(series),
         detail.stamps,
-        total_steps=axis_steps(settled, detail.record.total_steps),
+        total_steps=detail.record.total_steps,
         initial=detail.record.initial_cash,
         zone=zone,
+        axis_steps=axis_steps(settled, detail.record.total_steps),
     )
 
 
@@ -71,8 +72,9 @@ def sampled(glance: Glance) -> Curves | None:
     return Curves(
         tuple(series),
         stamps,
-        total_steps=axis_steps(settled, glance.record.total_steps),
+        total_steps=glance.record.total_steps,
         initial=glance.record.initial_cash,
+        axis_steps=axis_steps(settled, glance.record.total_steps),
     )
 
 

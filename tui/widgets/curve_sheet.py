@@ -56,9 +56,10 @@ class Series:
 class Curves:
     """What the chart shows.
 
-    ``stamps`` are the settled grid points, microseconds UTC. ``total_steps`` sets the width of the
-    time axis, so a live curve grows to the right; None: as many as there are. ``initial`` is the
-    value the curves are measured against; ``drawdown_of`` the series whose drawdown is drawn.
+    ``stamps`` are the settled grid points, microseconds UTC. ``total_steps`` is how many the whole
+    run has; None: as many as there are. ``axis_steps`` is how many the time axis has room for, so
+    that a live curve grows to the right; None: all. ``initial`` is the value the curves are
+    measured against; ``drawdown_of`` the series whose drawdown is drawn.
     """
 
     series: tuple[Series, ...]
@@ -67,12 +68,13 @@ class Curves:
     initial: float | None = None
     zone: tzinfo = UTC
     drawdown_of: int | None = 0
+    axis_steps: int | None = None
 
     @property
     def steps(self) -> int:
         """How many steps the width stands for."""
         held = max((int(one.steps[-1]) + 1 for one in self.series if len(one.steps)), default=0)
-        return max(held, self.total_steps or 0)
+        return max(held, self.axis_steps or self.total_steps or 0)
 
     @property
     def settled(self) -> int:
@@ -274,8 +276,9 @@ def _draw_time_axis(
             grid.put(label.column, frame.axis, label.text, "muted")
             end = label.column + cells(label.text)
     # What is still to come says how much of it there is.
-    if curves.settled + 1 < curves.steps:
-        text = f"{curves.settled + 1:,}/{curves.steps:,}"
+    total = curves.total_steps or 0
+    if curves.settled + 1 < total:
+        text = f"{curves.settled + 1:,}/{total:,}"
         if end + 2 + len(text) <= frame.columns:
             grid.put_right(frame.columns, frame.axis, text, "muted")
     bottom = frame.top + frame.rows + frame.drawdown
