@@ -20,6 +20,7 @@ from textual.strip import Strip
 
 from tui import keys
 from tui.safe import cells, cut, fit
+from tui.widgets.plain_lines import PlainLines
 from tui.widgets.roles import COMPONENTS, Span, Styles, role_css
 from tui.widgets.table_layout import (
     Cell,
@@ -120,6 +121,7 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
+        self._styles_cache = PlainLines()
         self._columns = tuple(columns)
         self._empty = empty
         self._marks = marks
