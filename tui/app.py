@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from textual import events
 from textual.app import App
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from tui.settings import Settings
 
 log = logging.getLogger(__name__)
+
+WRITING_SECONDS: Final = 0.002
 
 
 def utc_now() -> datetime:
@@ -94,6 +96,7 @@ class StepdeckApp(App[None]):
         self._first_run = run_id
         self._leaving: Leave = "stay"
         self.key_is_fields = False
+        self._answering = False
         self.set_keymap(self.keys.keymap)
         self._take_theme()
 
@@ -123,8 +126,16 @@ class StepdeckApp(App[None]):
             if not (self.key_is_fields and await self._leaves_field(event.key)):
                 await super().on_event(event)
             self.key_is_fields = False
+            self._answering = True
         else:
             await super().on_event(event)
+
+    def post_display_hook(self) -> None:
+        """A frame has been given to the terminal (Textual's hook): is it a key's answer?"""
+        if self._answering:
+            self._answering = False
+            # Textual writes on a thread of its own, which has to come by the lock first.
+            asyncio.get_running_loop().call_later(WRITING_SECONDS, self.gateway.key_answered)
 
     async def _leaves_field(self, key: str) -> bool:
         """Let a key that leaves a field do so now, so that the key behind it finds the list."""

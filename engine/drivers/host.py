@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from engine.drivers import commands
 from engine.drivers.baselines import baselines_of
+from engine.drivers.courtesy import Courtesy
 from engine.drivers.strategy import decider
 from engine.errors import LeaseLost, LedgerError, StepdeckError
 from engine.failpoints import failpoint
@@ -26,7 +27,7 @@ from engine.runs.lifecycle import Status
 from engine.runs.output import captured
 from engine.runs.reaper import Reaper
 from engine.runs.service import RunService
-from engine.runs.session import Session
+from engine.runs.session import Decider, Session
 from engine.store.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -60,14 +61,23 @@ def tune_interpreter() -> None:
 
 
 class Host:
-    """Moves the runs of one service. ``slice_seconds`` is how long a run keeps a thread."""
+    """Moves the runs of one service. ``slice_seconds`` is how long a run keeps a thread.
+
+    With ``courtesy`` its threads stand aside, between steps and slices, for a screen that asks.
+    """
 
     def __init__(
-        self, service: RunService, *, threads: int = 2, slice_seconds: float = 0.02
+        self,
+        service: RunService,
+        *,
+        threads: int = 2,
+        slice_seconds: float = 0.02,
+        courtesy: Courtesy | None = None,
     ) -> None:
         self.service = service
         self.reaper = Reaper(service)
         self._slice_seconds = slice_seconds
+        self.courtesy = courtesy
         self._queue: deque[_Lane] = deque()
         self._lanes: dict[str, _Lane] = {}
         lock = threading.RLock()
@@ -81,7 +91,7 @@ class Host:
         self._reap_at = service.clock.monotonic() + service.limits.reaper_interval_seconds
         service.ready = self.enqueue
         service.completed = self._queue_baseline
-        service.decider = decider
+        service.decider = self._decider
         for _ in range(threads):
             self._hire()
         self._watcher = threading.Thread(target=self._watch, name="stepdeck-watch", daemon=True)
@@ -139,6 +149,8 @@ class Host:
         clock = self.service.clock
         while (work := self._next()) is not None:
             self._busy_since[me] = clock.monotonic()
+            if self.courtesy is not None and self.courtesy.asked:
+                self.courtesy.stand_aside(lambda: self._closing)
             if isinstance(work, _Lane):
                 self._turn(work)
             else:
@@ -213,13 +225,16 @@ class Host:
             except StepdeckError as refused:  # said later, where it is the disk that refuses
                 log.warning("run %s: %s", session.run_id, refused)
 
+    def _decider(self, session: Session) -> Decider | None:
+        return decider(session, self.courtesy)
+
     def _start(self, session: Session) -> None:
         self.service.load(session)
         if session.progress is None:
             return
         try:
             with captured(session.output):
-                session.decide = None if session.taken_over else decider(session)
+                session.decide = None if session.taken_over else self._decider(session)
         except StepdeckError as error:
             self.service.fail(session, error)
             return

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What asks the app to end. Ctrl-C is a key there; a SIGINT comes from elsewhere."""
+FRAMES_A_SECOND: Final = 250
 
 
 @click.command("open")
@@ -70,13 +71,18 @@ def show_app(
     if deck.settings.no_color:
         # Textual looks for the variable when it is imported, and so do the children it starts.
         os.environ["NO_COLOR"] = "1"
+    # Read then, too: a frame that follows another waits for its turn, at Textual's own 60 a second
+    # for longer than all the rest of a key's way to the screen takes.
+    os.environ.setdefault("TEXTUAL_FPS", str(FRAMES_A_SECOND))
     from tui.app import StepdeckApp
+    from tui.driver import attentive
 
     app = StepdeckApp(gateway, deck.settings, run_id=run_id, read_only=read_only)
     if os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
         from tui.web.driver import PageDriver
 
         app.driver_class = PageDriver
+    app.driver_class = attentive(app.driver_class, gateway.key_came)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         # As after `q` and "interrupt": what is left is closed below, and clears up behind itself.

@@ -52,13 +52,15 @@ class Gateway(Reading):
     ) -> Self:
         """Open the ledger at ``path``; with ``write``, host runs and recover orphans.
 
-        ``app`` cuts engine time into the short slices that a screen beside it needs. Raises
-        ``LedgerError`` of a kind for a file that cannot be used; nothing is touched then.
+        ``app`` cuts engine time into the short slices that a screen beside it needs, and lets it
+        ask for its turn. Raises ``LedgerError`` of a kind for a file that cannot be used; nothing
+        is touched then.
         """
         if not write:
             Reader.open(path).close()
             return cls(path, None, None, None)
         # Loaded here, so that watching a ledger needs no engine.
+        from engine.drivers.courtesy import Courtesy
         from engine.drivers.host import Host, tune_interpreter
         from engine.runs.recovery import recover
         from engine.runs.service import RunService
@@ -74,7 +76,11 @@ class Gateway(Reading):
         service = RunService(ledger, instance, limits=limits, surface=surface)
         if limits.recover_on_start:
             recover(ledger, instance, service.clock, service.liveness)
-        host = Host(service, slice_seconds=0.005 if app else 0.02)
+        host = Host(
+            service,
+            slice_seconds=0.005 if app else 0.02,
+            courtesy=Courtesy() if app else None,
+        )
         return cls(path, ledger, service, host)
 
     def close(self, live: Leave = "interrupt") -> None:
@@ -110,6 +116,16 @@ class Gateway(Reading):
                 remedy="open it with `stepdeck` to drive runs",
             )
         return self._service, self._host
+
+    def key_came(self) -> None:
+        """Let the engine stand aside, for a frame at most, until ``key_answered``."""
+        if self._host is not None and self._host.courtesy is not None:
+            self._host.courtesy.ask()
+
+    def key_answered(self) -> None:
+        """What answers the key is on its way to the terminal: the engine goes on."""
+        if self._host is not None and self._host.courtesy is not None:
+            self._host.courtesy.done()
 
     def active(self) -> tuple[str, ...]:
         """Ids of the runs that are live in this process, baselines left out."""
