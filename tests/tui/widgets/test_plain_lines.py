@@ -28,8 +28,7 @@ DECORATIONS = {
 class LinesApp(App[None]):
     """A table that is shorter than its rows."""
 
-    def __init__(self, css: str) -> None:
-        self.CSS = f"DeckTable {{ height: 8; {css} }}"
+    def __init__(self) -> None:
         super().__init__()
         self.table = DeckTable(COLUMNS, marks=True)
 
@@ -42,10 +41,19 @@ class LinesApp(App[None]):
         self.table.set_rows(rows(30))
 
 
+def styled(css: str) -> LinesApp:
+    """The app with a decoration of its table."""
+
+    class Styled(LinesApp):
+        CSS = f"DeckTable {{ height: 8; {css} }}"
+
+    return Styled()
+
+
 @pytest.mark.parametrize("css", DECORATIONS.values(), ids=DECORATIONS.keys())
 async def test_a_line_is_what_textual_makes_of_it(css: str) -> None:
     """With each decoration and with none, whole and cut, before and after scrolling."""
-    app = LinesApp(css)
+    app = styled(css)
     async with app.run_test(size=(60, 12)) as pilot:
         table = app.table
         table.toggle_mark("k3")
@@ -64,7 +72,7 @@ async def test_a_line_is_what_textual_makes_of_it(css: str) -> None:
 
 async def test_a_line_that_has_not_changed_is_not_made_again() -> None:
     """A table that is scrolled by a row gives the strips it gave, each a line higher."""
-    app = LinesApp("")
+    app = styled("")
     async with app.run_test(size=(60, 12)) as pilot:
         table = app.table
         table.move_to(20)
