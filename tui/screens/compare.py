@@ -20,8 +20,10 @@ from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckScreen, style_of
 from tui.viewmodel import compare_view
 from tui.viewmodel.compare import Comparison, compare
+from tui.widgets.chart import KEY_ZOOM, Chart
 from tui.widgets.curve import CurveChart
 from tui.widgets.table import DeckTable
+from tui.widgets.window import UNZOOMED
 
 if TYPE_CHECKING:
     from tui.gateway import RunDetail
@@ -59,13 +61,19 @@ class CompareScreen(DeckScreen):
         self._stale = False
         self._chosen = 1
         self._difference = False
+        # The step of the chart that the cursor stands at where the mouse does not carry it.
+        self._cursor: int | None = None
 
     def compose_deck(self) -> ComposeResult:
         shown = self.deck.keys
         yield Static("", id="compare-head", classes="screen-title", markup=False)
         with Horizontal(id="compare-body"):
             with Vertical(id="compare-left"):
-                yield CurveChart(empty="Reading the runs …", id="compare-curves")
+                yield CurveChart(
+                    empty="Reading the runs …",
+                    ascii=self.deck.settings.ascii,
+                    id="compare-curves",
+                )
                 yield Static("", id="compare-said", markup=False)
             yield DeckTable(
                 (compare_view.columns((), 0, 0)[0],),
@@ -77,8 +85,13 @@ class CompareScreen(DeckScreen):
                 yield ActionButton(f"compare.{name}", shown)
 
     def on_mount(self) -> None:
-        self.query_one("#compare-curves", CurveChart).drawdown = False
+        self.chart.drawdown = False
         self._read()
+
+    @property
+    def chart(self) -> CurveChart:
+        """The curves."""
+        return self.query_one("#compare-curves", CurveChart)
 
     def on_screen_resume(self) -> None:
         self.deck.poller.show((), None)
@@ -137,7 +150,7 @@ class CompareScreen(DeckScreen):
 
     def _show(self) -> None:
         compared = self._compared
-        chart = self.query_one("#compare-curves", CurveChart)
+        chart = self.chart
         if compared is None:
             chart.set_empty("None of the runs is in the ledger any more")
             chart.show(None)
@@ -157,9 +170,10 @@ class CompareScreen(DeckScreen):
         table = self.query_one("#figures-compared", DeckTable)
         room = table.size.width
         at = table.cursor_index
-        table.set_columns(compare_view.columns(compared.runs, self._chosen, room))
         shown = compare_view.window(len(compared.runs), self._chosen, room)
-        table.set_rows(compare_view.rows(compared, shown))
+        rows = compare_view.rows(compared, shown)
+        table.set_columns(compare_view.columns(compared.runs, self._chosen, room, rows))
+        table.set_rows(rows)
         table.move_to(at)
 
     def _show_words(self) -> None:
@@ -196,14 +210,24 @@ class CompareScreen(DeckScreen):
             return None
         several = len(compared.runs) > 1
         if action == "both":
-            return True if compare_view.jump(compared, self._chosen) is not None else None
+            return True if self._chosen and self._steps() is not None else None
         if action in ("next_run", "previous_run", "difference"):
             return True if several else None
         if action == "first":
             return True if self._chosen else None
         if action == "drop":
             return True if len(compared.runs) > 2 else None
+        if action == "unzoom":
+            return True if self.chart.zoom != UNZOOMED else None
+        if action == "cursor_off":
+            return True if self._cursor is not None else None
         return True
+
+    def label(self, action: keys.Action) -> str:
+        """What an action would do now, in a word."""
+        if action.id == "compare.open" and self._cursor is not None:
+            return "Open there"
+        return action.label
 
     # -- actions --------------------------------------------------------------------------------
 
@@ -225,12 +249,100 @@ class CompareScreen(DeckScreen):
         self._difference = not self._difference
         self._show()
 
+    # -- the chart ------------------------------------------------------------------------------
+
+    def _set_cursor(self, step: int | None) -> None:
+        self._cursor = self.chart.cursor = step
+        for button in self.query(ActionButton):
+            button.rename(self.deck.keys, self.label(button.act))
+        self.refresh_keys()
+
+    def _move_cursor(self, by: int) -> None:
+        last = self.chart.count - 1
+        if last >= 0:
+            at = last if self._cursor is None else self._cursor
+            self._set_cursor(max(0, min(last, at + by)))
+
+    def on_chart_pointed(self, message: Chart.Pointed) -> None:
+        """The mouse has left the curves: the cursor is where it was set."""
+        message.stop()
+        if message.step is None:
+            self.chart.cursor = self._cursor
+
+    def on_chart_chosen(self, message: Chart.Chosen) -> None:
+        """A click sets the cursor."""
+        message.stop()
+        self._set_cursor(message.step)
+
+    def on_chart_zoomed(self, message: Chart.Zoomed) -> None:
+        """The mouse moved the window."""
+        message.stop()
+        self.refresh_keys()
+
+    def action_cursor_back(self) -> None:
+        """The cursor a step back."""
+        self._move_cursor(-1)
+
+    def action_cursor_on(self) -> None:
+        """The cursor a step on."""
+        self._move_cursor(1)
+
+    def action_cursor_back_ten(self) -> None:
+        """The cursor ten steps back."""
+        self._move_cursor(-10)
+
+    def action_cursor_on_ten(self) -> None:
+        """The cursor ten steps on."""
+        self._move_cursor(10)
+
+    def action_cursor_off(self) -> None:
+        """The newest values."""
+        self._set_cursor(None)
+
+    def action_zoom_in(self) -> None:
+        """Less of the time, about the cursor if there is one."""
+        self.chart.zoom_by(KEY_ZOOM, self._cursor)
+        self.refresh_keys()
+
+    def action_zoom_out(self) -> None:
+        """More of the time."""
+        self.chart.zoom_by(1 / KEY_ZOOM, self._cursor)
+        self.refresh_keys()
+
+    def action_pan_left(self) -> None:
+        """Earlier."""
+        self._pan(-1)
+
+    def action_pan_right(self) -> None:
+        """Later."""
+        self._pan(1)
+
+    def _pan(self, pages: float) -> None:
+        if self._cursor is not None:
+            # A cursor that is left behind would draw the window back to itself.
+            self._set_cursor(None)
+        self.chart.pan(pages)
+        self.refresh_keys()
+
+    def action_unzoom(self) -> None:
+        """All of the time."""
+        self.chart.zoom = UNZOOMED
+        self.refresh_keys()
+
+    # -- opening --------------------------------------------------------------------------------
+
     def _steps(self) -> tuple[int, int] | None:
+        """Settled steps of the first run and the chosen: at the cursor, else where they part."""
         compared = self._compared
-        return None if compared is None else compare_view.jump(compared, self._chosen)
+        if compared is None:
+            return None
+        stamp = None if self._cursor is None else self.chart.stamp_of(self._cursor)
+        if stamp is not None:
+            return compare_view.moments(compared, self._chosen, stamp)
+        return compare_view.jump(compared, self._chosen)
 
     def action_open(self) -> None:
-        """Open the chosen run where it first decides otherwise, or as it is."""
+        """Open the chosen run at the cursor, where it first decides otherwise, or as it is."""
         if self._compared is not None:
             steps = self._steps()
             self.deck.open_run(self._run_ids[self._chosen], None if steps is None else steps[1])
@@ -238,7 +350,7 @@ class CompareScreen(DeckScreen):
     def action_both(self) -> None:
         """Open both at that step: the chosen one in front, the first behind it."""
         steps = self._steps()
-        if steps is not None:
+        if self._chosen and steps is not None:
             self.deck.open_run(self._run_ids[0], steps[0])
             self.deck.open_run(self._run_ids[self._chosen], steps[1])
             esc = self.deck.keys.shown(keys.BY_ID["back"])
@@ -285,6 +397,9 @@ class CompareScreen(DeckScreen):
         self.action_open()
 
     def leave(self) -> None:
-        """Back to where one came from."""
+        """From the cursor to the newest values; from there to where one came from."""
+        if self._cursor is not None:
+            self._set_cursor(None)
+            return
         self.deck.work.forget("compare")
         self.dismiss()

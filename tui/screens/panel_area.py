@@ -17,12 +17,15 @@ from tui import keys
 from tui.safe import safe_line
 from tui.screens.panel_tabs import CHARTS, PANELS, POSITIONS, PanelTabs
 from tui.viewmodel import run_panels
+from tui.viewmodel.preview import axis_steps
 from tui.viewmodel.studies import Study, usual_studies
+from tui.widgets.chart import Chart
 from tui.widgets.curve import CurveChart
 from tui.widgets.facts import FactsPanel
 from tui.widgets.price import PriceChart, PriceView
 from tui.widgets.studies import NO_STUDIES, Studies
 from tui.widgets.table import DeckTable
+from tui.widgets.window import UNZOOMED, Zoom
 
 if TYPE_CHECKING:
     from engine.sim.panel import Panel
@@ -56,7 +59,8 @@ class PanelArea(Vertical):
     def __init__(self, shown: keys.Keys, *, ascii: bool) -> None:  # noqa: A002 - the setting's name
         super().__init__(id="panel-area")
         self._shown = shown
-        self._ascii = ascii
+        self.price = PriceChart(empty=EMPTY["price"], ascii=ascii, id="price")
+        self.equity = CurveChart(empty=EMPTY["equity"], ascii=ascii, id="equity")
         self.chosen = 1
         self._list = 4
         self._symbol = 0
@@ -73,9 +77,9 @@ class PanelArea(Vertical):
         with Horizontal(id="panels"):
             with Vertical(id="charts"):
                 with _panel("price"):
-                    yield PriceChart(empty=EMPTY["price"], ascii=self._ascii, id="price")
+                    yield self.price
                 with _panel("equity"):
-                    yield CurveChart(empty=EMPTY["equity"], ascii=self._ascii, id="equity")
+                    yield self.equity
             with Vertical(id="lists"):
                 for name, columns in (
                     ("positions", run_panels.POSITION_COLUMNS),
@@ -178,12 +182,13 @@ class PanelArea(Vertical):
         """
         self._detail, self._zone, self._whole = detail, zone, whole
         if rows is not None:
-            self.query_one("#equity", CurveChart).show(rows.curves)
+            self.equity.show(rows.curves)
             self.query_one("#positions", DeckTable).set_rows(rows.positions)
             self.query_one("#orders", DeckTable).set_rows(rows.orders)
             self.query_one("#decisions", DeckTable).set_rows(rows.decisions)
             self.query_one("#figures", FactsPanel).show(rows.figures)
         self._show_price()
+        self._align()
         for number, name in enumerate(PANELS, 1):
             panel = self.query_one(f"#panel-{name}", Vertical)
             panel.border_title = f"{number} {self._title(name)}"
@@ -192,26 +197,56 @@ class PanelArea(Vertical):
         """Read the values of a step in both charts; None reads those of the moment shown."""
         self.price.cursor = self.equity.cursor = step
 
+    # -- the window of time that both charts show -------------------------------------------------
+
+    @property
+    def zoom(self) -> Zoom:
+        """What was chosen to be seen of the time axis."""
+        return self.price.zoom
+
+    def zoom_by(self, factor: float) -> None:
+        """Show fewer bars in both charts, or more."""
+        self._lead.zoom_by(factor)
+        self._share(self._lead.zoom)
+
+    def pan(self, pages: float) -> None:
+        """Show later bars in both charts; below zero earlier ones."""
+        self._lead.pan(pages)
+        self._share(self._lead.zoom)
+
+    def unzoom(self) -> None:
+        """Both charts as they choose to be."""
+        self._share(UNZOOMED)
+
+    @property
+    def _lead(self) -> Chart:
+        """The chart whose window the keys change: the one in front, else the price."""
+        chosen = PANELS[self.chosen - 1] == "equity" or not self.price.drawn
+        return self.equity if chosen else self.price
+
+    def _share(self, zoom: Zoom) -> None:
+        self.price.zoom = self.equity.zoom = zoom
+
+    def on_chart_zoomed(self, message: Chart.Zoomed) -> None:
+        """The mouse moved the window of one chart: that of the other goes along."""
+        self._share(message.zoom)
+
+    def _align(self) -> None:
+        """A moment stands in the same column of both."""
+        price, equity = self.price, self.equity
+        price.margin_cells = equity.margin_cells = max(price.label, equity.label)
+
     def show_bars(self, panel: Panel) -> None:
         """The bars of the run are there."""
         self._panel = panel
         self._show_price()
+        self._align()
         self.lay_out()
 
     def show_no_bars(self, why: str) -> None:
         """The bars cannot be had."""
         self.price.set_empty(safe_line(f"No bars: {why}"))
         self.price.show(None)
-
-    @property
-    def price(self) -> PriceChart:
-        """The price chart."""
-        return self.query_one("#price", PriceChart)
-
-    @property
-    def equity(self) -> CurveChart:
-        """The equity chart."""
-        return self.query_one("#equity", CurveChart)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -232,6 +267,7 @@ class PanelArea(Vertical):
         if count:
             self._symbol = (self._symbol + by) % count
             self._show_price()
+            self._align()
             self.lay_out()
 
     def _show_price(self) -> None:
@@ -248,6 +284,7 @@ class PanelArea(Vertical):
                 detail.orders,
                 self._zone,
                 held.avg_cost if held is not None else None,
+                axis_steps(detail.record.step_index, detail.record.total_steps),
                 whole=self._whole,
                 studies=self._values.get((symbol, self._chosen_studies()), NO_STUDIES),
             )

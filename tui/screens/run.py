@@ -25,7 +25,7 @@ from tui.screens.panel_area import PanelArea
 from tui.screens.run_source import Source
 from tui.screens.run_trading import Trading
 from tui.viewmodel import run_panels, run_state, runs
-from tui.widgets.chart import Chart
+from tui.widgets.chart import KEY_ZOOM, Chart
 from tui.widgets.table import DeckTable
 
 if TYPE_CHECKING:
@@ -432,19 +432,32 @@ class RunScreen(Source, Trading):
 
     def action_zoom_in(self) -> None:
         """Fewer bars, larger."""
-        self.area.price.zoom(1.5)
+        self.area.zoom_by(KEY_ZOOM)
+        self.refresh_keys()
 
     def action_zoom_out(self) -> None:
         """More bars."""
-        self.area.price.zoom(1 / 1.5)
+        self.area.zoom_by(1 / KEY_ZOOM)
+        self.refresh_keys()
 
     def action_pan_left(self) -> None:
         """Earlier bars."""
-        self.area.price.pan(-1)
+        self.area.pan(-1)
+        self.refresh_keys()
 
     def action_pan_right(self) -> None:
         """Later bars."""
-        self.area.price.pan(1)
+        self.area.pan(1)
+        self.refresh_keys()
+
+    def action_unzoom(self) -> None:
+        """The charts as they choose to be."""
+        self.area.unzoom()
+        self.refresh_keys()
+
+    def on_chart_zoomed(self) -> None:
+        """The mouse moved the window."""
+        self.refresh_keys()
 
     def action_export(self) -> None:
         """Write the run to files."""

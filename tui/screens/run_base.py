@@ -13,6 +13,7 @@ from tui.screens.panel_area import PanelArea
 from tui.viewmodel import run_panels, run_state
 from tui.viewmodel.run_state import by_hand
 from tui.widgets.table import DeckTable
+from tui.widgets.window import UNZOOMED
 
 if TYPE_CHECKING:
     from engine.model import RunRecord
@@ -96,6 +97,7 @@ class RunBase(DeckScreen):
             edited=self.edited,
             undoable=now is not None and run_state.undoable(now),
             symbols=len(self.area.symbols),
+            zoomed=self.area.zoom != UNZOOMED,
             in_list=isinstance(self.focused, DeckTable),
             in_orders=self.focused is not None and self.focused.id == "orders",
         )

@@ -80,7 +80,11 @@ class RunsScreen(DeckScreen):
         with Horizontal(id="preview"):
             with Vertical(id="preview-chart"):
                 yield CurveChart(
-                    empty="The equity curve of the highlighted run", id="preview-curve"
+                    empty="The equity curve of the highlighted run",
+                    ascii=self.deck.settings.ascii,
+                    # A glance at few points: the run itself is a key away.
+                    fixed=True,
+                    id="preview-curve",
                 )
             with Vertical(id="preview-side"):
                 yield Static("", id="preview-ended", markup=False)

@@ -24,7 +24,10 @@ ROLES: Final = ("line", "accent", "attention", "gain", "baseline", "loss")
 START: Final = 100.0
 NAME_CELLS: Final = 20
 RUN_CELLS: Final = 15
+WIDEST_RUN: Final = 26
 BEST: Final = "★"
+# Names that are too long for their column.
+LABELS: Final = {"longest_drawdown_days": "longest DD, days"}
 
 
 def run_name(record: RunRecord) -> str:
@@ -68,21 +71,33 @@ def curves(compared: Comparison, chosen: int, *, difference: bool) -> Curves | N
         0.0 if difference else START,
         zone_of(compared.runs[0]),
         drawdown_of=None,
+        counted=False,
     )
 
 
-def columns(records: Sequence[RunRecord], chosen: int, room: int) -> tuple[Column, ...]:
-    """The table's columns: the figure, the first run, then as many around the chosen as fit."""
+def columns(
+    records: Sequence[RunRecord], chosen: int, room: int, lines: Sequence[Row] = ()
+) -> tuple[Column, ...]:
+    """The table's columns: the figure, the first run, then as many around the chosen as fit.
+
+    Where there is room they are as wide as the names and what stands in ``lines``.
+    """
+    shown = window(len(records), chosen, room)
+    texts = [cell.text for line in lines for cell in line.cells[1:]]
+    names = [f"▸ {run_name(records[place])}" for place in shown]
+    longest = max(map(len, [*texts, *names]), default=0)
+    share = (room - NAME_CELLS - 3) // max(1, len(shown)) - 1
+    width = max(RUN_CELLS, min(longest, share, WIDEST_RUN))
     return (
         Column("figure", "Figure", NAME_CELLS, sortable=False),
         *(
             Column(
                 str(place),
                 ("▸ " if place == chosen else "") + run_name(records[place]),
-                RUN_CELLS,
+                width,
                 "right",
             )
-            for place in window(len(records), chosen, room)
+            for place in shown
         ),
     )
 
@@ -113,11 +128,11 @@ def rows(compared: Comparison, shown: Sequence[int]) -> list[Row]:
         Row(
             f"figure {one.name}",
             (
-                Cell(one.name.replace("_", " "), "muted"),
+                Cell(LABELS.get(one.name, one.name.replace("_", " ")), "muted"),
                 *(
-                    Cell(f"{figure(one.name, one.values[place])} {BEST}", "gain")
+                    Cell(f"{BEST} {figure(one.name, one.values[place])}", "gain")
                     if place in one.best
-                    else Cell(f"{figure(one.name, one.values[place])}  ")
+                    else Cell(figure(one.name, one.values[place]))
                     for place in shown
                 ),
             ),
@@ -187,3 +202,15 @@ def jump(compared: Comparison, chosen: int) -> tuple[int, int] | None:
         return None
     where = compared.against[chosen - 1].first
     return None if where is None else (where.steps[0] + 1, where.steps[1] + 1)
+
+
+def moments(compared: Comparison, chosen: int, stamp: int) -> tuple[int, int] | None:
+    """The settled steps of the first run and of the chosen one at a stamp, microseconds UTC.
+
+    None where one of them had not begun.
+    """
+    steps = [
+        int(np.searchsorted(compared.curves[place].stamps, stamp, side="right"))
+        for place in (0, chosen)
+    ]
+    return (steps[0], steps[1]) if all(steps) else None

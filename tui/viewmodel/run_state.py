@@ -24,7 +24,8 @@ class Situation:
     ``by_hand`` says that a person decides, ``was_hand`` that the run is one that always is. What is
     ``held`` is of the symbol shown, now. ``undoable`` says that the newest decision was made by a
     person here. ``edited`` says that the strategy's file was saved since and can be
-    used. ``follows`` says that there are bars, fills and decisions to be walked through.
+    used. ``zoomed`` says that somebody zoomed or panned the charts. ``follows`` says that there
+    are bars, fills and decisions to be walked through.
     """
 
     status: str
@@ -41,6 +42,7 @@ class Situation:
     in_orders: bool = False
     edited: bool = False
     bars: bool = True
+    zoomed: bool = False
 
     @property
     def live(self) -> bool:
@@ -144,6 +146,7 @@ CONDITIONS: Final[Mapping[str, Holds]] = {
     "cancel": lambda state: state.status in CAN_CANCEL,
     "next_symbol": lambda state: state.symbols > 1,
     "previous_symbol": lambda state: state.symbols > 1,
+    "unzoom": lambda state: state.zoomed or None,
     "sort": lambda state: state.in_list,
     "why": lambda state: state.in_orders,
 }

@@ -5,31 +5,44 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Final, NamedTuple
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from tui import format as show
 from tui.safe import cells, safe_line
+from tui.widgets.axes import (
+    Frame,
+    Picture,
+    Words,
+    draw_cursor,
+    draw_tag,
+    draw_ticks,
+    draw_time_axis,
+    put_words,
+    words_width,
+)
 from tui.widgets.grid import Grid
-from tui.widgets.raster import decimate, dots, dotted, filled_from_top
+from tui.widgets.raster import Columns, decimate, dots, dotted, filled_from_top
 from tui.widgets.scale import (
     Floats,
-    Label,
     Span,
     Stamps,
     span_of,
     step_labels,
     tag_text,
     tick_text,
-    time_labels,
     value_ticks,
 )
 from tui.widgets.spark import spark
+from tui.widgets.window import UNZOOMED, Window, Zoom, window_of
 
 SMALLEST: Final = (24, 5)
 DRAWDOWN_FROM: Final = 10  # lines of height below which the drawdown strip gives way
+LINES_A_NAME: Final = 8  # lines of height that each further line of names takes
+GAP: Final = 3  # cells between two names
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +72,8 @@ class Curves:
     ``stamps`` are the settled grid points, microseconds UTC. ``total_steps`` is how many the whole
     run has; None: as many as there are. ``axis_steps`` is how many the time axis has room for, so
     that a live curve grows to the right; None: all. ``initial`` is the value the curves are
-    measured against; ``drawdown_of`` the series whose drawdown is drawn.
+    measured against; ``drawdown_of`` the series whose drawdown is drawn. ``counted`` says that the
+    steps are those of one run, whose numbers people know.
     """
 
     series: tuple[Series, ...]
@@ -69,6 +83,21 @@ class Curves:
     zone: tzinfo = UTC
     drawdown_of: int | None = 0
     axis_steps: int | None = None
+    counted: bool = True
+
+    @cached_property
+    def drawdown(self) -> Series | None:
+        """The drawdown of its series, as a fraction <= 0, from the beginning on."""
+        if self.drawdown_of is None:
+            return None
+        one = self.series[self.drawdown_of]
+        return Series("drawdown", one.steps, drawdown_of(one.values, self.initial), "loss")
+
+    @cached_property
+    def largest(self) -> float:
+        """The greatest magnitude of all values."""
+        held = [one.values for one in self.series if len(one.values)]
+        return max((max(float(v.max()), -float(v.min())) for v in held), default=0.0)
 
     @property
     def steps(self) -> int:
@@ -82,23 +111,12 @@ class Curves:
         return max((int(one.steps[-1]) for one in self.series if len(one.steps)), default=-1)
 
 
-class Frame(NamedTuple):
-    """Where things stand on the sheet: the plot's size, the lines of the strips, the axis."""
-
-    columns: int
-    top: int
-    rows: int
-    drawdown: int
-    axis: int
-
-
-def frame_of(width: int, height: int, label_width: int, *, drawdown: bool) -> Frame:
-    """Divide the sheet: a legend line, the plot, the drawdown strip, the time axis."""
+def frame_of(columns: int, height: int, names: int, *, drawdown: bool) -> Frame:
+    """Divide the lines: ``names``, the plot, the drawdown strip, the time axis."""
     strip = 0
     if drawdown and height >= DRAWDOWN_FROM:
         strip = max(2, min(6, height // 6))
-    rows = height - 2 - strip
-    return Frame(max(2, width - label_width - 1), 1, rows, strip, height - 1)
+    return Frame(columns, names, height - 1 - names - strip, strip, 0, height - 1)
 
 
 def drawdown_of(values: Floats, initial: float | None) -> Floats:
@@ -116,66 +134,67 @@ def value_at(series: Series, step: int) -> float | None:
     return float(series.values[index]) if index >= 0 else None
 
 
-def step_of_column(column: int, columns: int, steps: int) -> int:
-    """The step in the middle of a plot column."""
-    return round((2 * column + 0.5) * max(1, steps - 1) / (2 * columns - 1))
-
-
-def column_of_step(step: int, columns: int, steps: int) -> int:
-    """The plot column that a step is drawn in."""
-    return min(columns - 1, round(step * (2 * columns - 1) / max(1, steps - 1)) // 2)
-
-
-class Picture(NamedTuple):
-    """A drawn chart and how many columns of it, from the left, are plot."""
-
-    grid: Grid
-    columns: int
-
-
 def draw_curves(
     curves: Curves,
     width: int,
     height: int,
     *,
     cursor: int | None = None,
+    zoom: Zoom = UNZOOMED,
     ascii: bool = False,  # noqa: A002 - the option's name
     drawdown: bool = True,
+    label: int = 0,
 ) -> Picture | None:
-    """The chart in ``width`` x ``height`` cells; None where no series has a value yet."""
+    """The chart in ``width`` x ``height`` cells; None where no series has a value yet.
+
+    ``label`` is how many cells the values at the right take at least.
+    """
     drawn = [one for one in curves.series if len(one.steps)]
     if not drawn:
         return None
     grid = Grid(width, height, ascii=ascii)
+    count = curves.settled + 1
+    cursor = None if cursor is None else min(cursor, count - 1)
     if width < SMALLEST[0] or height < SMALLEST[1]:
         _draw_tiny(grid, drawn[0])
-        return Picture(grid, width)
-    span = _value_span(drawn, curves.initial)
-    ticks, step = value_ticks(span, max(2, height // 4))
-    largest = max(abs(span.low), abs(span.high))
-    last = value_at(drawn[0], curves.settled)
-    tag = "" if last is None else tag_text(last, largest)
-    label_width = max(len(text) for text in [*(tick_text(v, step, largest) for v in ticks), tag])
-    label_width = max(label_width, len("-99.9%")) + 1
-    frame = frame_of(width, height, label_width, drawdown=drawdown)
-    _draw_rules(grid, frame, span, ticks, step, largest, curves.initial)
-    for one in reversed(drawn):
-        _draw_series(grid, frame, span, one, curves.steps)
-    if frame.drawdown and curves.drawdown_of is not None:
-        _draw_drawdown(grid, frame, curves.series[curves.drawdown_of], curves)
-    _draw_time_axis(grid, frame, curves)
+        window = window_of(count, max(1, width), zoom, cursor=cursor, total=curves.steps)
+        return Picture(grid, width, window)
+    last = value_at(drawn[0], count - 1)
+    named = [_words_of(grid, one, curves, count - 1) for one in drawn]
+    names = _name_lines(named, width - _moment_width(curves, count), height)
+    # The axis is as wide as the whole curve asks for: what is in sight depends on its width.
+    tag = "" if last is None else tag_text(last, curves.largest)
+    wanted = max(len(tag_text(curves.largest, curves.largest)), len(tag), len("-99.9%")) + 1
+    columns = max(2, width - max(wanted, label) - 1)
+    frame = frame_of(columns, height, names, drawdown=drawdown)
+    window = window_of(count, columns, zoom, cursor=cursor, total=curves.steps)
+    shapes = [_shape(one, grid, window) for one in drawn]
+    span = _value_span(shapes, curves.initial if window.stop - window.start == count else None)
+    _draw_values(grid, frame, span, curves.initial)
+    for one, shape in reversed(list(zip(drawn, shapes, strict=True))):
+        _draw_series(grid, frame, span, one, shape)
+    if frame.strip and curves.drawdown is not None:
+        _draw_drawdown(grid, frame, curves.drawdown, window)
+    _draw_time_axis(grid, frame, curves, window)
     if last is not None:
-        row = frame.top + span.row(last, frame.rows)
-        grid.put(frame.columns, row, f" {tag}".ljust(label_width + 1), drawn[0].role, "tag")
+        draw_tag(grid, frame, span, last, tag, drawn[0].role)
     if cursor is not None:
-        _draw_cursor(grid, frame, column_of_step(cursor, frame.columns, curves.steps))
-    _draw_legend(grid, drawn, curves, cursor)
-    return Picture(grid, frame.columns)
+        draw_cursor(grid, frame, window, cursor)
+    _draw_names(grid, drawn, curves, cursor, names)
+    return Picture(grid, columns, window, wanted)
 
 
-def _value_span(drawn: Sequence[Series], initial: float | None) -> Span:
-    low = min(float(one.values.min()) for one in drawn)
-    high = max(float(one.values.max()) for one in drawn)
+def _shape(series: Series, grid: Grid, window: Window) -> Columns:
+    """The curve in the columns of a window, two to a cell where it is drawn in dots."""
+    dense = 1 if grid.ascii else 2
+    return decimate(series.steps, series.values, window.width * dense, *window.edges)
+
+
+def _value_span(shapes: Sequence[Columns], initial: float | None) -> Span:
+    """The values in sight, and the one they began with where all of them are."""
+    seen = [one for one in shapes if not np.isnan(one.low).all()]
+    low = min((float(np.nanmin(one.low)) for one in seen), default=0.0)
+    high = max((float(np.nanmax(one.high)) for one in seen), default=1.0)
     if initial is not None:
         low, high = min(low, initial), max(high, initial)
     return span_of(low, high)
@@ -186,25 +205,16 @@ def _draw_tiny(grid: Grid, series: Series) -> None:
     last = show.money(float(series.values[-1]))
     if grid.height > 1:
         grid.put(0, 0, last, "strong")
-    columns = decimate(series.steps, series.values, grid.width, int(series.steps[-1]) + 1)
+    columns = decimate(series.steps, series.values, grid.width, 0, int(series.steps[-1]) + 1)
     shape = spark([float(value) for value in columns.high], grid.width, ascii=grid.ascii)
     grid.put(0, grid.height - 1, shape, series.role)
 
 
-def _draw_rules(
-    grid: Grid,
-    frame: Frame,
-    span: Span,
-    ticks: Sequence[float],
-    step: float,
-    largest: float,
-    initial: float | None,
-) -> None:
-    """Faint lines at the ticks, one at the initial value, and what they stand for."""
-    for value in ticks:
-        row = frame.top + span.row(value, frame.rows)
-        grid.rule(row, frame.columns, grid.glyphs.rule, "faint")
-        grid.put(frame.columns + 1, row, tick_text(value, step, largest), "muted")
+def _draw_values(grid: Grid, frame: Frame, span: Span, initial: float | None) -> None:
+    """The value axis, and a line at the initial value."""
+    ticks, step = value_ticks(span, max(2, frame.rows // 4))
+    largest = max(abs(span.low), abs(span.high))
+    draw_ticks(grid, frame, span, ticks, step, largest)
     if initial is not None and span.holds(initial):
         row = frame.top + span.row(initial, frame.rows)
         grid.rule(row, frame.columns, grid.glyphs.level, "muted")
@@ -212,139 +222,131 @@ def _draw_rules(
         grid.put(frame.columns + 1, row, tick_text(initial, step, largest), "text")
 
 
-def _draw_series(
-    grid: Grid,
-    frame: Frame,
-    span: Span,
-    series: Series,
-    steps: int,
-) -> None:
-    dense, tall = (1, 1) if grid.ascii else (2, 4)
-    curve = decimate(series.steps, series.values, frame.columns * dense, steps)
-    mask = (dotted if series.broken else dots)(curve, span, frame.rows * tall)
+def _draw_series(grid: Grid, frame: Frame, span: Span, series: Series, shape: Columns) -> None:
+    mask = (dotted if series.broken else dots)(shape, span, frame.rows * (1 if grid.ascii else 4))
+    # What only joins a point in sight to one that is not does not run along the edge.
+    mask &= (shape.high >= span.low) & (shape.low <= span.high)
     if grid.ascii:
         grid.character(mask, 0, frame.top, "." if series.broken else "*", series.role)
     else:
         grid.braille(mask, 0, frame.top, series.role)
 
 
-def _draw_drawdown(
-    grid: Grid,
-    frame: Frame,
-    series: Series,
-    curves: Curves,
-) -> None:
-    """Bars hanging from zero; the strip's scale ends at the deepest point."""
-    if not len(series.steps):
-        return
-    top = frame.top + frame.rows
-    depth = drawdown_of(series.values, curves.initial)
-    worst = float(depth.min())
-    dense = 1 if grid.ascii else 2
-    curve = decimate(series.steps, depth, frame.columns * dense, curves.steps)
-    rows = frame.drawdown * (1 if grid.ascii else 4)
-    grid.put(frame.columns + 1, top, "0%", "muted")
+def _draw_drawdown(grid: Grid, frame: Frame, series: Series, window: Window) -> None:
+    """Bars hanging from zero; the strip's scale ends at the deepest point in sight."""
+    low = _shape(series, grid, window).low
+    worst = float(np.nanmin(low)) if not np.isnan(low).all() else 0.0
+    rows = frame.strip * (1 if grid.ascii else 4)
+    grid.put(frame.columns + 1, frame.below, "0%", "muted")
     if worst < 0:
-        mask = filled_from_top(curve.low / worst * rows, rows)
+        mask = filled_from_top(low / worst * rows, rows)
         if grid.ascii:
-            grid.character(mask, 0, top, "#", "loss")
+            grid.character(mask, 0, frame.below, "#", "loss")
         else:
-            grid.braille(mask, 0, top, "loss")
+            grid.braille(mask, 0, frame.below, "loss")
         text = show.percent(worst, 1)
-        grid.put(frame.columns + 1, top + frame.drawdown - 1, text, "loss")
+        grid.put(frame.columns + 1, frame.below + frame.strip - 1, text, "loss")
 
 
-def _axis_labels(curves: Curves, columns: int) -> list[Label]:
+def _draw_time_axis(grid: Grid, frame: Frame, curves: Curves, window: Window) -> None:
     """Times where there are stamps, step numbers where there are none."""
-    if not len(curves.stamps):
-        return step_labels(columns, curves.steps)
-    edges = np.ceil(np.arange(columns) * curves.steps / columns).astype(np.int64)
-    known = edges < len(curves.stamps)
-    stamps = np.full(columns, -1, np.int64)
-    stamps[known] = curves.stamps[edges[known]]
-    return time_labels(stamps, curves.zone)
-
-
-def _draw_time_axis(
-    grid: Grid,
-    frame: Frame,
-    curves: Curves,
-) -> None:
-    end = 0
-    for label in _axis_labels(curves, frame.columns):
-        if label.column + cells(label.text) <= frame.columns:
-            grid.put(label.column, frame.axis, label.text, "muted")
-            end = label.column + cells(label.text)
+    numbers = step_labels(window.width, *window.edges)
+    end = draw_time_axis(grid, frame, window, curves.stamps, curves.zone, numbers)
     # What is still to come says how much of it there is.
-    total = curves.total_steps or 0
-    if curves.settled + 1 < total:
-        text = f"{curves.settled + 1:,}/{total:,}"
+    total, count = curves.total_steps or 0, curves.settled + 1
+    if window.stop == count < total:
+        text = f"{count:,}/{total:,}"
         if end + 2 + len(text) <= frame.columns:
             grid.put_right(frame.columns, frame.axis, text, "muted")
-    bottom = frame.top + frame.rows + frame.drawdown
-    grid.upright(frame.columns, frame.top, bottom, "faint")
 
 
-def _draw_cursor(grid: Grid, frame: Frame, column: int) -> None:
-    """A ground behind the column and a line through what is blank in it."""
-    bottom = frame.top + frame.rows + frame.drawdown
-    grid.shade(column, frame.top, bottom)
-    grid.upright(column, frame.top, bottom, "muted", blank=True)
+Said = Sequence[str]
+"""What is said of a series beside its name: ``value``, ``return``, ``depth``."""
 
 
-def _draw_legend(
-    grid: Grid,
-    drawn: Sequence[Series],
-    curves: Curves,
-    cursor: int | None,
-) -> None:
-    """Glyph, name, value and return of each series; at the right the moment they are of."""
-    step = curves.settled if cursor is None else cursor
-    when = f"step {step:,}"
+# -- the names with their values ------------------------------------------------------------------
+
+
+def _moment(curves: Curves, step: int) -> str:
+    parts = [f"step {step:,}"] * curves.counted
     if 0 <= step < len(curves.stamps):
-        when += f"  {show.stamp(int(curves.stamps[step]), curves.zone)}"
-    full = [_legend_of(grid, one, curves, step) for one in drawn]
-    # Names and returns are the last to go; the present moment also stands on the axis.
-    brief = [[part for part in parts if part[1] != "strong"] for parts in full]
-    room = grid.width - cells(when) - 3
-    for parts, width in ((full, room), (brief, room), (brief, grid.width)):
-        chosen = parts
-        if sum(_width(one) + 3 for one in parts) - 3 <= width:
-            break
-    else:
-        width = grid.width
-    if cursor is not None or width == room:
-        grid.put_right(grid.width, 0, when, "accent" if cursor is not None else "muted")
-        width = room
-    x = 0
-    for one in chosen:
-        if x and x + _width(one) > width:
-            break
-        for text, role in one:
-            if x + cells(text) <= width:
-                grid.put(x, 0, text, role)
-            x += cells(text)
-        x += 3
+        parts.append(show.stamp(int(curves.stamps[step]), curves.zone))
+    return "  ".join(parts)
 
 
-def _width(parts: Sequence[tuple[str, str]]) -> int:
-    return sum(cells(text) for text, _ in parts)
+def _moment_width(curves: Curves, count: int) -> int:
+    return cells(_moment(curves, count - 1)) + GAP
 
 
-def _legend_of(
-    grid: Grid,
-    series: Series,
-    curves: Curves,
-    step: int,
-) -> list[tuple[str, str]]:
+def _words_of(
+    grid: Grid, series: Series, curves: Curves, step: int, said: Said = ("value", "return", "depth")
+) -> Words:
+    """Glyph and name of a series, and what is to be ``said`` of it at a step."""
     glyph = grid.glyphs.broken if series.broken else grid.glyphs.solid
     value = value_at(series, step)
-    parts = [
-        (f"{glyph} ", series.role),
-        (f"{safe_line(series.name, 24)} ", "muted"),
-        (f"{show.money(value)} ", "strong"),
-    ]
-    if value is not None and curves.initial:
+    words = [(f"{glyph} ", series.role), (f"{safe_line(series.name, 24)} ", "muted")]
+    if "value" in said:
+        words.append((f"{show.money(value)} ", "strong"))
+    if "return" in said and value is not None and curves.initial:
         change = value / curves.initial - 1
-        parts.append((show.percent(change), show.gain_role(change)))
-    return parts
+        words.append((f"{show.percent(change)} ", show.gain_role(change)))
+    if "depth" in said and curves.drawdown is not None and series is drawn_down(curves):
+        depth = value_at(curves.drawdown, step)
+        words += [("DD ", "muted"), (f"{show.percent(depth)} ", "loss" if depth else "text")]
+    return words
+
+
+def drawn_down(curves: Curves) -> Series | None:
+    """The series whose drawdown is drawn."""
+    return None if curves.drawdown_of is None else curves.series[curves.drawdown_of]
+
+
+def _flow(named: Sequence[Words], room: int, width: int) -> list[list[Words]]:
+    """The names line by line: ``room`` in the first, beside the moment, then all the ``width``."""
+    lines: list[list[Words]] = [[]]
+    used = 0
+    for words in named:
+        wide = words_width(words)
+        if lines[-1] and used + wide > (room if len(lines) == 1 else width):
+            lines.append([])
+            used = 0
+        lines[-1].append(words)
+        used += wide + GAP
+    return lines
+
+
+def _name_lines(named: Sequence[Words], room: int, height: int) -> int:
+    """How many lines the names get: as many as they need, where the chart is high enough."""
+    # A value that grows by a digit must not move the chart.
+    return min(len(_flow(named, room - 2, room - 2)), 1 + height // LINES_A_NAME)
+
+
+def _draw_names(
+    grid: Grid, drawn: Sequence[Series], curves: Curves, cursor: int | None, lines: int
+) -> None:
+    """The names with their values at the cursor, or the newest; at the right the moment."""
+    step = curves.settled if cursor is None else cursor
+    when = _moment(curves, step)
+    room = grid.width - cells(when) - GAP
+    # Names are the last to go: under the cursor after returns, else after values, and the present
+    # moment also stands on the axis.
+    tries: list[tuple[Said, int]] = [(("value", "return", "depth"), room)]
+    if cursor is not None:
+        tries += [(("value", "depth"), room), (("value",), room)]
+    else:
+        tries += [(("return",), room), (("return",), grid.width)]
+    for said, first in tries:
+        named = [_words_of(grid, one, curves, step, said) for one in drawn]
+        flowed = _flow(named, first, grid.width)
+        if len(flowed) <= lines and words_width(flowed[0][-1]) <= first:
+            break
+    if first == room:
+        grid.put_right(grid.width, 0, when, "accent" if cursor is not None else "muted")
+    for y, line in enumerate(flowed[:lines]):
+        x, end = 0, grid.width if y else first
+        for words in line:
+            for word in words:
+                if x + words_width([word]) <= end:
+                    put_words(grid, x, y, [word])
+                x += cells(word[0])
+            x += GAP - 1

@@ -12,18 +12,20 @@ import numpy as np
 from engine.model import Fill, OrderRecord
 from tui import format as show
 from tui.safe import cells, safe_line
+from tui.widgets.axes import (
+    Frame,
+    Picture,
+    draw_cursor,
+    draw_tag,
+    draw_ticks,
+    draw_time_axis,
+    put_words,
+    words_width,
+)
 from tui.widgets.candles import Merged, candle_cells, merge
 from tui.widgets.grid import Bools, Grid
 from tui.widgets.raster import filled_from_bottom
-from tui.widgets.scale import (
-    Floats,
-    Span,
-    Stamps,
-    span_of,
-    tick_text,
-    time_labels,
-    value_ticks,
-)
+from tui.widgets.scale import Floats, Span, Stamps, span_of, value_ticks
 from tui.widgets.spark import spark
 from tui.widgets.studies import (
     NO_STUDIES,
@@ -32,7 +34,7 @@ from tui.widgets.studies import (
     draw_strip,
     overlay_levels,
 )
-from tui.widgets.window import WIDEST_SLOT, Window, window_of
+from tui.widgets.window import UNZOOMED, Window, Zoom, window_of
 
 if TYPE_CHECKING:
     from engine.sim.panel import Panel
@@ -110,50 +112,20 @@ class PriceView:
         )
 
 
-class Picture(NamedTuple):
-    """A drawn chart with what a click needs: its plot's columns and its window."""
-
-    grid: Grid
-    columns: int
-    window: Window
-
-    def step_at(self, x: int) -> int | None:
-        """The last grid point of the group nearest to a column; None away from all of them."""
-        places = self.window.columns
-        if not 0 <= x < self.columns or not len(places):
-            return None
-        group = int(np.abs(places - x).argmin())
-        if abs(int(places[group]) - x) > WIDEST_SLOT:
-            return None
-        first = self.window.start // self.window.size + group
-        return min((first + 1) * self.window.size, self.window.stop) - 1
-
-
-class _Frame(NamedTuple):
-    columns: int
-    top: int
-    rows: int
-    volume: int
-    axis: int
-    strips: int = 0
-
-    @property
-    def bottom(self) -> int:
-        """The line below all that has columns."""
-        return self.axis
-
-
 def draw_price(
     view: PriceView,
     width: int,
     height: int,
     *,
     cursor: int | None = None,
-    bars: int | None = None,
-    stop: int | None = None,
+    zoom: Zoom = UNZOOMED,
     ascii: bool = False,  # noqa: A002 - the option's name
+    label: int = 0,
 ) -> Picture | None:
-    """The chart in ``width`` x ``height`` cells; None where the symbol has no bar yet."""
+    """The chart in ``width`` x ``height`` cells; None where the symbol has no bar yet.
+
+    ``label`` is how many cells the prices at the right take at least.
+    """
     known = np.flatnonzero(np.isfinite(view.close))
     if not len(known):
         return None
@@ -161,13 +133,11 @@ def draw_price(
     count = len(view.close)
     tiny = width < SMALLEST[0] or height < SMALLEST[1]
     last = float(view.close[known[-1]])
-    label = 0 if tiny else len(f"{last * 1.5:,.2f}") + 2
-    columns = max(1, width - label - 1) if not tiny else max(1, width)
-    if bars is None and not view.whole:
-        bars = max(1, columns // USUAL_SLOT)
-    window = window_of(
-        count, columns, bars=bars, cursor=cursor, total=view.total_steps or 0, stop=stop
-    )
+    wanted = 0 if tiny else len(f"{last * 1.5:,.2f}") + 2
+    columns = max(1, width - max(wanted, label) - 1) if not tiny else max(1, width)
+    if zoom.bars is None and not view.whole:
+        zoom = Zoom(max(1, columns // USUAL_SLOT), zoom.stop)
+    window = window_of(count, columns, zoom, cursor=cursor, total=view.total_steps or 0)
     merged = merge(
         view.open,
         view.high,
@@ -190,19 +160,20 @@ def draw_price(
     rose = _draw_candles(grid, frame, span, merged, window)
     _name_levels(grid, frame, span, view)
     _draw_fills(grid, frame, span, view, merged, window)
-    if frame.volume:
+    if frame.strip:
         _draw_volume(grid, frame, merged, window, rose)
     _draw_strips(grid, frame, view, merged, window)
-    _draw_axis(grid, frame, view, merged, window)
-    _draw_last(grid, frame, span, view, last)
+    draw_time_axis(grid, frame, window, view.stamps, view.zone)
+    role = show.gain_role(_change(view, count - 1))
+    draw_tag(grid, frame, span, last, show.price(last), role)
     if cursor is not None:
-        _draw_cursor(grid, frame, window, cursor)
+        draw_cursor(grid, frame, window, cursor)
     _draw_header(grid, view, cursor, window)
     _name_overlays(grid, frame, view, cursor)
-    return Picture(grid, columns, window)
+    return Picture(grid, columns, window, wanted)
 
 
-def _name_overlays(grid: Grid, frame: _Frame, view: PriceView, cursor: int | None) -> None:
+def _name_overlays(grid: Grid, frame: Frame, view: PriceView, cursor: int | None) -> None:
     """The lines over the price with their values, in the plot's first line."""
     step = len(view.close) - 1 if cursor is None else min(cursor, len(view.close) - 1)
     x = 1
@@ -215,7 +186,7 @@ def _name_overlays(grid: Grid, frame: _Frame, view: PriceView, cursor: int | Non
         x += cells(name + value)
 
 
-def _frame_of(columns: int, height: int, strips: int) -> _Frame:
+def _frame_of(columns: int, height: int, strips: int) -> Frame:
     """Divide the lines: header, price, volume, a strip for each study that has one, axis.
 
     Price keeps half of them; volume gives way first where strips are asked for.
@@ -227,17 +198,15 @@ def _frame_of(columns: int, height: int, strips: int) -> _Frame:
     if strips and volume + strips * size > most:
         volume = 0
     rows = height - 2 - volume - strips * size
-    return _Frame(columns, 1, rows, volume, height - 1, strips * size)
+    return Frame(columns, 1, rows, volume, strips * size, height - 1)
 
 
-def _draw_strips(
-    grid: Grid, frame: _Frame, view: PriceView, merged: Merged, window: Window
-) -> None:
+def _draw_strips(grid: Grid, frame: Frame, view: PriceView, merged: Merged, window: Window) -> None:
     """The studies that have a scale of their own, beneath the price."""
-    top = frame.top + frame.rows + frame.volume
+    top = frame.below + frame.strip
     count = len(view.studies.strips)
     size = 3 if grid.height < 24 else 4
-    for strip in view.studies.strips[: frame.strips // size] if count else ():
+    for strip in view.studies.strips[: frame.studies // size] if count else ():
         draw_strip(grid, strip, window, merged.last, frame.columns, top, size)
         top += size
 
@@ -270,14 +239,11 @@ def _draw_tiny(grid: Grid, view: PriceView, merged: Merged, last: float) -> None
     grid.put(0, grid.height - 1, shape, "line")
 
 
-def _draw_rules(grid: Grid, frame: _Frame, span: Span) -> None:
+def _draw_rules(grid: Grid, frame: Frame, span: Span) -> None:
     ticks, step = value_ticks(span, max(2, frame.rows // 4))
-    for value in ticks:
-        if value < 0 <= span.high:
-            continue  # room below the lowest price, not prices
-        row = frame.top + span.row(value, frame.rows)
-        grid.rule(row, frame.columns, grid.glyphs.rule, "faint")
-        grid.put(frame.columns + 1, row, tick_text(value, step, abs(span.high)), "muted")
+    # Below the lowest price there is room, not prices.
+    prices = [value for value in ticks if value >= 0 or span.high < 0]
+    draw_ticks(grid, frame, span, prices, step, abs(span.high))
 
 
 class _Level(NamedTuple):
@@ -302,7 +268,7 @@ def _named_levels(view: PriceView) -> list[_Level]:
 
 def _draw_levels(
     grid: Grid,
-    frame: _Frame,
+    frame: Frame,
     span: Span,
     view: PriceView,
 ) -> None:
@@ -315,7 +281,7 @@ def _draw_levels(
 
 def _name_levels(
     grid: Grid,
-    frame: _Frame,
+    frame: Frame,
     span: Span,
     view: PriceView,
 ) -> None:
@@ -339,7 +305,7 @@ def _name_levels(
 
 def _draw_candles(
     grid: Grid,
-    frame: _Frame,
+    frame: Frame,
     span: Span,
     merged: Merged,
     window: Window,
@@ -352,7 +318,7 @@ def _draw_candles(
 
 def _draw_fills(
     grid: Grid,
-    frame: _Frame,
+    frame: Frame,
     span: Span,
     view: PriceView,
     merged: Merged,
@@ -390,51 +356,24 @@ def _draw_fills(
 
 def _draw_volume(
     grid: Grid,
-    frame: _Frame,
+    frame: Frame,
     merged: Merged,
     window: Window,
     rose: Bools,
 ) -> None:
     most = float(merged.volume.max())
-    top = frame.top + frame.rows
+    top = frame.below
     if most <= 0:
         return
     parts = len(grid.glyphs.bars)
-    height = np.where(merged.volume > 0, merged.volume / most, np.nan) * frame.volume * parts
-    mask = filled_from_bottom(height, frame.volume * parts)
-    filled = mask.reshape(frame.volume, parts, -1).sum(axis=1)
+    height = np.where(merged.volume > 0, merged.volume / most, np.nan) * frame.strip * parts
+    mask = filled_from_bottom(height, frame.strip * parts)
+    filled = mask.reshape(frame.strip, parts, -1).sum(axis=1)
     codes = np.array([ord(c) for c in f" {grid.glyphs.bars}"], np.uint32)[filled]
     roles = ["gain-soft" if up else "loss-soft" for up in rose.tolist()]
     grid.scatter(codes, window.columns, top, roles)
     grid.put(frame.columns + 1, top, show.short_money(most), "muted")
-    grid.put(frame.columns + 1, top + frame.volume - 1, "vol", "muted")
-
-
-def _draw_axis(
-    grid: Grid,
-    frame: _Frame,
-    view: PriceView,
-    merged: Merged,
-    window: Window,
-) -> None:
-    stamps = np.full(frame.columns, -1, np.int64)
-    # Each column has the stamp of the group at it or before it.
-    last = min(frame.columns, int(window.columns[-1]) + 1)
-    group = np.searchsorted(window.columns, np.arange(last), side="right") - 1
-    stamps[:last] = view.stamps[merged.first[np.maximum(group, 0)]]
-    for label in time_labels(stamps, view.zone):
-        if label.column + cells(label.text) <= frame.columns:
-            grid.put(label.column, frame.axis, label.text, "muted")
-    grid.upright(frame.columns, frame.top, frame.bottom, "faint")
-
-
-def _draw_last(grid: Grid, frame: _Frame, span: Span, view: PriceView, last: float) -> None:
-    """The last close as a tag on the axis."""
-    change = _change(view, len(view.close) - 1)
-    row = frame.top + span.row(last, frame.rows)
-    text = f" {show.price(last)} "
-    role = {"gain": "gain", "loss": "loss"}.get(show.gain_role(change), "text")
-    grid.put(frame.columns, row, text.ljust(grid.width - frame.columns), role, "tag")
+    grid.put(frame.columns + 1, top + frame.strip - 1, "vol", "muted")
 
 
 def _change(view: PriceView, step: int) -> float | None:
@@ -444,19 +383,6 @@ def _change(view: PriceView, step: int) -> float | None:
         return None
     before, after = (float(value) for value in view.close[known[-2:]])
     return after / before - 1
-
-
-def _draw_cursor(
-    grid: Grid,
-    frame: _Frame,
-    window: Window,
-    cursor: int,
-) -> None:
-    column = window.column_of(cursor)
-    if column is None:
-        return
-    grid.shade(column, frame.top, frame.bottom)
-    grid.upright(column, frame.top, frame.bottom, "muted", blank=True)
 
 
 def _draw_header(
@@ -490,8 +416,6 @@ def _draw_header(
     x = 0
     for group in groups:
         # A name without its figure says nothing.
-        if x + cells("".join(text for text, _ in group).rstrip()) > room:
+        if x + words_width(group) > room:
             break
-        for text, role in group:
-            grid.put(x, 0, text, role)
-            x += cells(text)
+        x = put_words(grid, x, 0, group)

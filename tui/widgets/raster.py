@@ -21,36 +21,37 @@ class Columns(NamedTuple):
     high: Floats
 
 
-def decimate(steps: npt.NDArray[np.int64], values: Floats, columns: int, total: int) -> Columns:
-    """The curve through (step, value), steps rising, spread so that ``total`` steps fill the width.
+def decimate(
+    steps: npt.NDArray[np.int64], values: Floats, columns: int, start: int, stop: int
+) -> Columns:
+    """The curve through (step, value), steps rising, between ``start`` and ``stop`` (exclusive).
 
-    Where several steps share a column it holds their least and greatest value; where there are
-    fewer points than columns the curve runs straight between them.
+    Each step between them has a part of the width and stands in its middle. Where several share a
+    column it holds their least and greatest value; where there are fewer points than columns the
+    curve runs straight between them, at the edges towards the points that lie beyond.
     """
     low = np.full(columns, np.nan)
     high = np.full(columns, np.nan)
     if columns <= 0 or not len(steps):
         return Columns(low, high)
-    last = max(1, total - 1)
-    if len(steps) == 1 or columns == 1:
-        at = min(columns - 1, round(int(steps[-1]) * (columns - 1) / last))
-        low[at], high[at] = values.min(), values.max()
-        return Columns(low, high)
-    width = last / (columns - 1)
-    borders: Floats = (np.arange(columns + 1, dtype=np.float64) - 0.5) * width
-    starts = np.searchsorted(steps, np.ceil(borders).astype(np.int64))
+    width = max(1, stop - start) / columns
+    borders: Floats = start - 0.5 + np.arange(columns + 1, dtype=np.float64) * width
+    # The grid points that a border lies between; rounding must not move it past one.
+    starts = np.searchsorted(steps, np.ceil(borders - 1e-9).astype(np.int64))
     # Where the curve crosses from column to column: both hold that value, so it has no gaps.
     crossing = _between(steps, values, starts, borders)
     np.minimum(crossing[:-1], crossing[1:], out=low)
     np.maximum(crossing[:-1], crossing[1:], out=high)
     held = np.flatnonzero(starts[1:] > starts[:-1])
-    runs = starts[:-1][held]
-    stop = int(starts[-1])
-    # reduceat takes the run from each start to the next one.
-    low[held] = np.minimum(low[held], np.minimum.reduceat(values[:stop], runs))
-    high[held] = np.maximum(high[held], np.maximum.reduceat(values[:stop], runs))
-    low[: held[0]] = high[: held[0]] = np.nan
-    low[held[-1] + 1 :] = high[held[-1] + 1 :] = np.nan
+    if len(held):
+        end = int(starts[-1])
+        runs = starts[:-1][held]
+        # reduceat takes the run from each start to the next one.
+        low[held] = np.minimum(low[held], np.minimum.reduceat(values[:end], runs))
+        high[held] = np.maximum(high[held], np.maximum.reduceat(values[:end], runs))
+    # Before its first point and after its last there is no curve.
+    begun, over = starts[1:] > 0, starts[:-1] >= len(steps)
+    low[~begun | over] = high[~begun | over] = np.nan
     return Columns(low, high)
 
 

@@ -200,15 +200,16 @@ def _spaced(labels: list[Label], gap: int) -> list[Label]:
     return kept
 
 
-def step_labels(columns: int, steps: int, gap: int = 3) -> list[Label]:
-    """Step numbers under a chart of ``columns`` that spreads ``steps`` over its width."""
-    if columns <= 0 or steps <= 0:
+def step_labels(columns: int, start: int, stop: int, gap: int = 3) -> list[Label]:
+    """Step numbers under a chart of ``columns`` that has steps ``start`` up to before ``stop``."""
+    if columns <= 0 or stop <= start:
         return []
-    width = len(f"{steps:,}") + gap
-    most = max(1, columns // width)
-    step = max(1.0, nice_step(max(1, steps - 1), most))
-    labels = []
-    for value in np.arange(0, steps, step).tolist():
-        column = round(value * (columns - 1) / max(1, steps - 1))
-        labels.append(Label(column, f"{value:,.0f}"))
-    return _spaced(labels, gap)
+    width = len(f"{stop:,}") + gap
+    step = max(1, ceil(nice_step(stop - start, max(1, columns // width))))
+    return _spaced(
+        [
+            Label(int((value - start + 0.5) * columns / (stop - start)), f"{value:,}")
+            for value in range(-(-start // step) * step, stop, step)
+        ],
+        gap,
+    )

@@ -91,7 +91,7 @@ def draw_line(
         return
     dense, tall = (1, 1) if grid.ascii else (2, 4)
     places = window.columns[known].astype(np.int64) * dense
-    curve = decimate(places, values[known], columns * dense, columns * dense)
+    curve = decimate(places, values[known], columns * dense, 0, columns * dense)
     mask = dots(curve, span, rows * tall)
     inside = (curve.high >= span.low) & (curve.low <= span.high)
     mask &= inside

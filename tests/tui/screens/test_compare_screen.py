@@ -38,7 +38,7 @@ async def test_figures_stand_in_columns_with_the_best_marked(gateway: Gateway) -
         line = next(line for line in text.splitlines() if "total return" in line)
         best = gateway.record(screen._run_ids[1]).total_return
         assert best is not None
-        assert f"{best:+.2%} ★" in line
+        assert f"★ {best:+.2%}" in line
         assert line.count("★") == 1
         assert "Made differently" in text
 

@@ -77,6 +77,25 @@ def test_the_first_and_the_chosen_run_are_always_in_sight(count: int, data: st.D
     assert max(shown) < count
 
 
+def test_columns_are_as_wide_as_what_they_hold_where_there_is_room() -> None:
+    """A long name is cut in a narrow window only; and they never push a run out."""
+    made = compared(curve(0), curve(0))
+    runs = [replace(run, name=f"a name of twenty {n}") for n, run in enumerate(made.runs)]
+    lines = compare_view.rows(made, (0, 1))
+    wide = compare_view.columns(runs, 1, 100, lines)
+    assert [column.width for column in wide[1:]] == [len("▸ a name of twenty 0")] * 2
+    narrow = compare_view.columns(runs, 1, 54, lines)
+    assert [column.width for column in narrow[1:]] == [compare_view.RUN_CELLS] * 2
+
+
+def test_the_cursors_moment_is_found_in_both_runs() -> None:
+    """The steps settled at a stamp; none where one of them had not begun."""
+    made = compared(curve(0, 1.0, 1.0, 1.0), curve(1, 1.0, 1.0))
+    stamps = made.curves[0].stamps
+    assert compare_view.moments(made, 1, int(stamps[0])) is None
+    assert compare_view.moments(made, 1, int(stamps[2])) == (3, 2)
+
+
 def test_the_best_carries_a_star() -> None:
     """As a sign, not as a colour alone."""
     rows = {row.key: row for row in compare_view.rows(compared(curve(0), curve(0)), (0, 1))}

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tui.widgets.kit import curves
+from tests.tui.widgets.kit import HOUR, START, curves, view
 from tui.widgets.curve_sheet import (
     Curves,
     Series,
-    column_of_step,
     draw_curves,
     drawdown_of,
-    step_of_column,
     value_at,
 )
+from tui.widgets.price_sheet import draw_price
+from tui.widgets.window import Zoom
 
 
 def text_of(
@@ -86,17 +86,41 @@ def test_the_legend_names_the_last_values() -> None:
 def test_the_cursor_shows_its_values() -> None:
     """With a cursor the legend is of its step, whatever the width."""
     what = curves()
-    first = text_of(what, 140, 30, cursor=100).splitlines()[0]
-    assert f"equity {what.series[0].values[100]:,.2f}" in first
-    assert "step 100" in first
-    assert "step 100" in text_of(what, 80, 24, cursor=100).splitlines()[0]
+    values = [one.values[100] for one in what.series]
+    depth = drawdown_of(what.series[0].values[:101], what.initial)[-1]
+    for width in (140, 80):
+        said = "\n".join(text_of(what, width, 18, cursor=100).splitlines()[:2])
+        assert f"equity {values[0]:,.2f}" in said
+        assert f"buy and hold {values[1]:,.2f}" in said
+        assert f"DD {depth * 100:.2f}%" in said
+        assert "step 100 " in said
+
+
+def test_every_curve_is_named_where_there_is_room() -> None:
+    """Names that do not stand beside one another stand beneath."""
+    steps = np.arange(50)
+    flat = np.full(50, 100.0)
+    names = [f"a run with a name {place}" for place in range(5)]
+    what = Curves(
+        tuple(Series(name, steps, flat + n) for n, name in enumerate(names)),
+        START + HOUR * steps.astype(np.int64),
+        initial=100.0,
+        drawdown_of=None,
+        counted=False,
+    )
+    text = text_of(what, 90, 40)
+    assert all(name in text for name in names)
+    assert "step" not in text
+    # A window that is low keeps its lines for the curves.
+    assert text_of(what, 90, 10).splitlines()[2].strip("┈│ ").strip() != names[2]
 
 
 def test_both_curves_are_named_at_80_columns() -> None:
     """On the smallest screen the legend still says which line is which."""
-    first = text_of(curves(), 80, 24).splitlines()[0]
-    assert "━━ equity" in first
-    assert "╍╍ buy and hold" in first
+    for height in (6, 12, 24):
+        said = "\n".join(text_of(curves(), 80, height).splitlines()[:2])
+        assert "━━ equity" in said
+        assert "╍╍ buy and hold" in said
 
 
 def test_the_baseline_is_told_without_colour() -> None:
@@ -117,14 +141,15 @@ def test_the_baseline_is_told_without_colour() -> None:
     whole, broken = [
         line for line in braille.splitlines()[1:] if any(0x2800 < ord(c) < 0x2900 for c in line)
     ]
-    assert len({c for c in whole if 0x2800 < ord(c) < 0x2900}) == 1
-    assert len({c for c in broken if 0x2800 < ord(c) < 0x2900}) > 1
+    # The ends are half cells.
+    assert len({c for c in whole[2:60] if 0x2800 < ord(c) < 0x2900}) == 1
+    assert len({c for c in broken[2:60] if 0x2800 < ord(c) < 0x2900}) > 1
 
 
 def test_the_axis_has_the_initial_value_and_the_last() -> None:
     """The start is a line of its own, the end a tag."""
     text = text_of(curves(), 120, 36)
-    assert "100.0k" in text
+    assert "100k" in text
     assert "╌" in text
 
 
@@ -161,13 +186,44 @@ def test_the_strip_tells_the_deepest_drawdown() -> None:
     assert f"{worst * 100:.1f}%" not in text_of(what, 120, 36, drawdown=False)
 
 
-@given(st.integers(2, 250), st.integers(1, 5000))
-def test_a_click_on_a_steps_column_is_near_the_step(columns: int, steps: int) -> None:
-    """Column and step lead back to each other within a column's worth of steps."""
-    for step in {0, steps // 2, steps - 1}:
-        column = column_of_step(step, columns, steps)
-        assert 0 <= column < columns
-        assert abs(step_of_column(column, columns, steps) - step) <= steps / columns + 1
+def test_a_window_has_its_own_scales() -> None:
+    """Zoomed in, values, drawdown and times are of what is in sight; the last value is told."""
+    what = curves(600)
+    picture = draw_curves(what, 120, 36, zoom=Zoom(60, 200))
+    assert picture is not None
+    assert (picture.window.start, picture.window.stop) == (140, 200)
+    depth = drawdown_of(what.series[0].values, what.initial)[139:201]
+    text = picture.grid.text()
+    assert f"{depth.min() * 100:.1f}%" in text
+    days = [f"{8 + n} Jan" for n in range(3)]
+    assert all(day in text.splitlines()[-1] for day in days)
+    assert f"{what.series[0].values[-1]:,.2f}" in text.splitlines()[0]
+
+
+@given(
+    st.integers(1, 4000),
+    st.integers(24, 200),
+    st.one_of(st.none(), st.integers(1, 4000)),
+    st.one_of(st.none(), st.integers(1, 4000)),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_moment_stands_in_one_column_of_both_charts(
+    count: int, width: int, bars: int | None, stop: int | None
+) -> None:
+    """Price above, equity beneath: with value axes of one width a step is in the same column."""
+    zoom = Zoom(bars, stop)
+    price = draw_price(view(count), width, 20, zoom=zoom, label=12)
+    equity = draw_curves(curves(count), width, 20, zoom=zoom, label=12)
+    assert price is not None
+    assert equity is not None
+    assert price.columns == equity.columns
+    for step in {0, count // 2, count - 1}:
+        assert price.window.column_of(step) == equity.window.column_of(step)
+    for x in range(0, width, 7):
+        step_there = equity.step_at(x)
+        assert price.step_at(x) == step_there
+        if step_there is not None:
+            assert step_there < count
 
 
 def test_values_at_a_step() -> None:

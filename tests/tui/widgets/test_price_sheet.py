@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.sim.panel import Panel
 from tests.tui.widgets.kit import HOUR, START, bars, fill, order, view
 from tui.widgets.price_sheet import PriceView, draw_price
-from tui.widgets.window import window_of
+from tui.widgets.window import Zoom, window_of
 
 
 def text_of(
@@ -24,7 +24,7 @@ def text_of(
     ascii_only: bool = False,
 ) -> str:
     """The drawn chart as text."""
-    picture = draw_price(what, width, height, cursor=cursor, bars=shown, ascii=ascii_only)
+    picture = draw_price(what, width, height, cursor=cursor, zoom=Zoom(shown), ascii=ascii_only)
     assert picture is not None
     return picture.grid.text()
 
@@ -49,7 +49,9 @@ def test_any_size_holds(
         orders=(order(None, 95.0), order(500.0, None)),
         avg_cost=100.0,
     )
-    picture = draw_price(what, width, height, cursor=count // 3, bars=window, ascii=ascii_only)
+    picture = draw_price(
+        what, width, height, cursor=count // 3, zoom=Zoom(window), ascii=ascii_only
+    )
     if picture is None:
         assert not np.isfinite(what.close).any()
         return
@@ -71,7 +73,7 @@ def test_windows_fit_and_hold_their_cursor(
     """Groups stand in rising columns on the sheet, and a cursor is always in the window."""
     cursor = data.draw(st.one_of(st.none(), st.integers(0, count - 1)))
     total = data.draw(st.integers(0, 6000))
-    window = window_of(count, columns, bars=shown, cursor=cursor, total=total)
+    window = window_of(count, columns, Zoom(shown), cursor=cursor, total=total)
     assert 0 <= window.start < window.stop <= count
     assert (np.diff(window.columns) > 0).all()
     assert window.columns[0] >= 0

@@ -158,7 +158,7 @@ def test_no_times_no_labels() -> None:
 @given(st.integers(0, 250), st.integers(0, 2_000_000))
 def test_step_labels_fit(columns: int, steps: int) -> None:
     """Step numbers begin at 0, rise and keep apart."""
-    labels = step_labels(columns, steps)
+    labels = step_labels(columns, 0, steps)
     assert bool(labels) == (columns > 0 and steps > 0)
     end = -1
     for label in labels:
