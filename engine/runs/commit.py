@@ -149,18 +149,23 @@ class Committer:
             self._send(session, partial(writes.append, batch=batch), batch)
 
     def _send(self, session: Session, write: Write, append: writes.Append | None = None) -> None:
-        before = session.in_flight[-1] if session.in_flight else None
+        earlier = session.in_flight[-1] if session.in_flight else None
 
         def in_turn(conn: writes.Connection) -> bool:
             # A later write must not land where an earlier one did not: a run would end without
             # its last steps. The writer takes them in order, so the earlier has been tried.
-            if before is not None and before.future.exception() is not None:
+            if earlier is not None and earlier.future.exception() is not None:
                 raise LedgerWriteFailed(
                     f"an earlier write of run {session.run_id} did not land", field="db"
                 )
             return write(conn)
 
-        session.in_flight.append(Pending(write, append, self._ledger.submit(in_turn)))
+        image = None if append is None else writes.laid_out(append)
+        before = None
+        if image is not None:
+            before = partial(writes.WritingConnection.lay_beside, image=image, whose=append)
+        future = self._ledger.submit(in_turn, before=before)
+        session.in_flight.append(Pending(write, append, future))
 
     def _landed(self, session: Session) -> None:
         future = session.in_flight[0].future

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import chain, groupby
 from math import isfinite
 from operator import attrgetter, itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,30 @@ from engine.failpoints import failpoint
 from engine.model import CashFlow, OrderRecord
 from engine.stamps import stamp_texts
 from engine.store.columns import (
+    FILL_WIDTH,
+    ORDER_WIDTH,
     SIZES,
     FillColumns,
+    Floats,
+    Integers,
     MarketOrders,
+    columns_of_fills,
     insert,
     insert_fills,
     insert_orders,
+    insertion,
+    numbers,
+    order_columns,
     refuse_infinite,
-    statements,
 )
+from engine.store.connection import WritingConnection
+from engine.store.image import MOST_ROWS, image
 from engine.store.values import encode_columns, quoted
+
+_FEWEST_LAID_OUT: Final = 500
+"""Rows of numbers below which binding them is quicker than an image."""
+_NO_ORDERS: Final = [np.empty(0)] * ORDER_WIDTH
+_NO_FILLS: Final = [np.empty(0)] * FILL_WIDTH
 
 MOVING = ("running", "paused")
 """The states in which steps are taken."""
@@ -90,10 +104,32 @@ class Append:
     sources: Collection[str] = MOVING
 
 
+def laid_out(batch: Append) -> bytes | None:
+    """The numbers of a large batch as an image, for ``WritingConnection.lay_beside``.
+
+    None for one whose rows are sooner bound than laid out, and for one that no image can hold.
+    """
+    tables = _tables(batch)
+    lengths = [len(columns[0]) for columns in tables.values()]
+    fits = sum(lengths) >= _FEWEST_LAID_OUT and max(lengths) <= MOST_ROWS
+    return image(tables) if fits else None
+
+
+def _tables(batch: Append) -> dict[str, Sequence[Integers | Floats]]:
+    # Always the same, or a statement made for one image would read another's table.
+    orders, fills = batch.market_orders, batch.fills
+    return {
+        "equity": _equity_columns(batch),
+        "orders": _NO_ORDERS if orders is None else numbers(order_columns(orders)),
+        "fills": _NO_FILLS if fills is None else numbers(columns_of_fills(fills)),
+    }
+
+
 def append(conn: sqlite3.Connection, batch: Append) -> bool:
     """Write ``batch`` if its lease holds; False if not, and then there is no row of it anywhere.
 
-    Figures keep every bit but the sign of a zero, which SQLite drops.
+    Its numbers are taken from the image of it that lies beside the ledger, if one does. Figures
+    keep every bit but the sign of a zero, which SQLite drops.
 
     Raises ``LedgerRefused`` for a NaN or an infinity in any figure, for a column that ``runs`` does
     not have, and for a batch that does not follow on what the run has.
@@ -103,7 +139,8 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
         return False
     failpoint("append.leased")
     run_id = batch.run_id
-    _equity(conn, batch)
+    staged = isinstance(conn, WritingConnection) and conn.beside is batch
+    _equity(conn, batch, staged)
     failpoint("append.equity")
     # A batch may touch an order several times: its row is what the last touch left.
     orders = {record.order_id: record for record in batch.orders}
@@ -112,9 +149,9 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
         insert(conn, _STEPS, (run_id, *alike, batch.epoch), columns)
     _rows(conn, _ORDERS, [(run_id, *record) for record in orders.values()])
     if batch.market_orders is not None:
-        insert_orders(conn, run_id, batch.market_orders)
+        insert_orders(conn, run_id, batch.market_orders, staged=staged)
     if batch.fills is not None:
-        insert_fills(conn, run_id, batch.fills)
+        insert_fills(conn, run_id, batch.fills, staged=staged)
     flows = batch.cash_flows
     texts = stamp_texts([flow.ts for flow in flows])
     _rows(
@@ -124,7 +161,7 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
     )
     if batch.holdings is not None:
         conn.execute("DELETE FROM holdings WHERE run_id = ?", (run_id,))
-        _rows(conn, _HOLDINGS, [(run_id, *row) for row in batch.holdings])
+        _holdings(conn, run_id, batch.holdings)
     conn.execute(_COMMIT, (run_id, settled - 1, batch.digest, batch.epoch))
     progress = codec.dumps({"from": batch.first, "to": settled})
     conn.execute(_EVENT, (run_id, batch.at, "progress", progress))
@@ -170,17 +207,36 @@ def _update(names: tuple[str, ...], held: str) -> str:
     return f"UPDATE runs SET {settings} WHERE {held} AND step_index = ?"
 
 
-def _equity(conn: sqlite3.Connection, batch: Append) -> None:
-    equity, cash = np.asarray(batch.equity, np.float64), np.asarray(batch.cash, np.float64)
-    stamps = np.asarray(batch.stamps, np.int64)
+def _equity(conn: sqlite3.Connection, batch: Append, staged: bool) -> None:
+    columns = _equity_columns(batch)
+    _, stamps, equity, cash = columns
     if not len(stamps) == len(equity) == len(cash):
         raise LedgerRefused(
             f"a batch has {len(stamps)} stamps, {len(equity)} equity and {len(cash)} cash figures",
             field="stamps",
         )
     refuse_infinite("equity_points", equity=equity, cash=cash)
-    steps = np.arange(batch.first, batch.first + len(equity))
-    insert(conn, _EQUITY, (batch.run_key,), (steps, stamps, equity, cash))
+    insert(conn, _EQUITY, (batch.run_key,), columns, staged=staged)
+
+
+def _equity_columns(batch: Append) -> tuple[Integers, Integers, Floats, Floats]:
+    return (
+        np.arange(batch.first, batch.first + len(batch.equity)),
+        np.asarray(batch.stamps, np.int64),
+        np.asarray(batch.equity, np.float64),
+        np.asarray(batch.cash, np.float64),
+    )
+
+
+def _holdings(
+    conn: sqlite3.Connection, run_id: str, rows: Sequence[tuple[str, float, float, float]]
+) -> None:
+    if rows:
+        columns = list(zip(*rows, strict=True))
+        for name, figures in zip(("quantity", "avg_cost", "last_price"), columns[1:], strict=True):
+            if not all(map(isfinite, figures)):
+                raise _not_finite("holdings", name)
+        insert(conn, _HOLDINGS, (run_id,), columns)
 
 
 class _Table(NamedTuple):
@@ -232,12 +288,12 @@ _ORDER_KEY = ("step_index", "order_id")
 # What steps of a batch have in common as a rule, and what is each one's own.
 _ALIKE = attrgetter("status", "decision_source", "idempotency_key", "deadline_at", "decided_at")
 _OWN = attrgetter("step_index", "step_id", "ts", "decision", "result")
-_STEPS = statements(
+_STEPS = insertion(
     "INSERT INTO steps (run_id, step_index, step_id, ts, status, decision_source, idempotency_key, "
     "decision, result, deadline_at, decided_at, lease_epoch) SELECT ?1, column1, column2, column3, "
-    "?2, ?3, ?4, column4, column5, ?5, ?6, ?7 FROM (VALUES ",
+    "?2, ?3, ?4, column4, column5, ?5, ?6, ?7 FROM ",
     5,
-    ") WHERE column1 IS NOT NULL",
+    " WHERE column1 IS NOT NULL",
 )
 _ORDERS = _table(
     "orders",
@@ -249,8 +305,11 @@ _ORDERS = _table(
     ),
 )
 _CASH_FLOWS = _table("cash_flows", CashFlow._fields, "quantity amount realized_pnl")
-_HOLDINGS = _table(
-    "holdings", ("symbol", "quantity", "avg_cost", "last_price"), "quantity avg_cost last_price"
+_HOLDINGS = insertion(
+    "INSERT INTO holdings (run_id, symbol, quantity, avg_cost, last_price) "
+    "SELECT ?1, column1, column2, column3, column4 FROM ",
+    4,
+    " WHERE column1 IS NOT NULL",
 )
 # The last decision of a run settles nothing: its commit closes the same step again.
 _COMMIT = (
@@ -259,9 +318,10 @@ _COMMIT = (
     "SET digest = excluded.digest, lease_epoch = excluded.lease_epoch"
 )
 _EVENT = "INSERT INTO events (run_id, at, kind, data) VALUES (?, ?, ?, ?)"
-_EQUITY = statements(
+_EQUITY = insertion(
     "INSERT INTO equity_points (run_key, step_index, ts, equity, cash) "
-    "SELECT ?1, column1, column2, column3, column4 FROM (VALUES ",
+    "SELECT ?1, column1, column2, column3, column4 FROM ",
     4,
-    ") WHERE column1 IS NOT NULL",
+    " WHERE column1 IS NOT NULL",
+    "equity",
 )

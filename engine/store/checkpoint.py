@@ -129,7 +129,7 @@ class Checkpointer:
     def _move_locked(self) -> Checkpoint:
         """Copy what no reader is in the way of; nobody may write meanwhile."""
         failpoint("checkpoint.locked")
-        _, in_wal, moved = self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        _, in_wal, moved = self._conn.execute("PRAGMA main.wal_checkpoint(PASSIVE)").fetchone()
         failpoint("checkpoint.moved")
         return Checkpoint(in_wal, moved)
 

@@ -2,7 +2,8 @@
 
 To bind a text costs the interpreter eight times what a number costs, and most texts of these rows
 say the same again and again. So symbols, stamps and endings are given once a statement, as JSON;
-rows hold their places; and SQLite puts rows together without the interpreter's lock.
+rows hold their places; and SQLite puts rows together without the interpreter's lock. The numbers
+are bound where they are few, and wait in an image (``engine.store.image``) where they are many.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from numpy.typing import NDArray
 
 from engine import codec
 from engine.errors import LedgerRefused
+from engine.store.connection import BESIDE
 
 SIZES: Final = (250, 50, 10, 1)
 """Sizes of a statement, in rows. Large, because each statement gives up the interpreter's lock and
 must get it back from threads that compute; not larger, because preparing one takes longer still."""
 _EMPTIEST: Final = 4
 """A statement is filled up with rows of nothing where at least a fourth of it is used."""
+
+ORDER_WIDTH: Final = 8
+FILL_WIDTH: Final = 15
 
 Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
@@ -35,7 +40,8 @@ class Places(NamedTuple):
     values: Sequence[Any]
 
 
-Column = NDArray[Any] | Sequence[Any] | Places
+Array = Integers | Floats | Places
+Column = Array | Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +92,25 @@ class FillColumns:
     avg_cost_after: Floats
 
 
-def insert_orders(conn: sqlite3.Connection, run_id: str, orders: MarketOrders) -> None:
-    """Add rows of ``orders``. Raises ``LedgerRefused`` for a figure that is not finite."""
+def insert_orders(
+    conn: sqlite3.Connection, run_id: str, orders: MarketOrders, *, staged: bool = False
+) -> None:
+    """Add rows of ``orders``, ``staged`` as ``insert`` has it.
+
+    Raises ``LedgerRefused`` for a figure that is not finite.
+    """
     refuse_infinite(
         "orders",
         requested_quantity=orders.requested,
         quantity=orders.quantity[~np.isnan(orders.quantity)],
         filled_quantity=orders.filled,
     )
-    columns: tuple[Column, ...] = (
+    insert(conn, _ORDERS, (run_id,), order_columns(orders), staged=staged)
+
+
+def order_columns(orders: MarketOrders) -> tuple[Array, ...]:
+    """What makes a row of ``orders``, in the order in which its statement takes it."""
+    return (
         orders.decided,
         orders.number,
         Places(orders.symbol, orders.symbols),
@@ -104,12 +120,35 @@ def insert_orders(conn: sqlite3.Connection, run_id: str, orders: MarketOrders) -
         orders.filled,
         orders.closed,
     )
-    insert(conn, _ORDERS, (run_id,), columns)
 
 
-def insert_fills(conn: sqlite3.Connection, run_id: str, fills: FillColumns) -> None:
-    """Add rows of ``fills``. Raises ``LedgerRefused`` for a figure that is not finite."""
-    figures = {
+def insert_fills(
+    conn: sqlite3.Connection, run_id: str, fills: FillColumns, *, staged: bool = False
+) -> None:
+    """Add rows of ``fills``, ``staged`` as ``insert`` has it.
+
+    Raises ``LedgerRefused`` for a figure that is not finite.
+    """
+    refuse_infinite("fills", quantity=fills.quantity, **_fill_figures(fills))
+    insert(conn, _FILLS, (run_id,), columns_of_fills(fills), staged=staged)
+
+
+def columns_of_fills(fills: FillColumns) -> tuple[Array, ...]:
+    """What makes a row of ``fills``, in the order in which its statement takes it."""
+    return (
+        fills.fill_id,
+        fills.decided,
+        fills.number,
+        fills.step,
+        fills.stamp // 1_000_000,
+        Places(fills.symbol, fills.symbols),
+        fills.quantity,
+        *_fill_figures(fills).values(),
+    )
+
+
+def _fill_figures(fills: FillColumns) -> dict[str, Floats]:
+    return {
         "price": fills.price,
         "reference_price": fills.reference_price,
         "commission": fills.commission,
@@ -119,32 +158,43 @@ def insert_fills(conn: sqlite3.Connection, run_id: str, fills: FillColumns) -> N
         "position_after": fills.position_after,
         "avg_cost_after": fills.avg_cost_after,
     }
-    refuse_infinite("fills", quantity=fills.quantity, **figures)
-    columns: tuple[Column, ...] = (
-        fills.fill_id,
-        fills.decided,
-        fills.number,
-        fills.step,
-        fills.stamp // 1_000_000,
-        Places(fills.symbol, fills.symbols),
-        fills.quantity,
-        *figures.values(),
-    )
-    insert(conn, _FILLS, (run_id,), columns)
+
+
+class Insertion(NamedTuple):
+    """Statements that insert rows of a table: by how many are bound, and for those of an image."""
+
+    bound: Mapping[int, str]
+    staged: str
 
 
 def insert(
+    conn: sqlite3.Connection,
+    insertion: Insertion,
+    shared: tuple[Any, ...],
+    columns: Sequence[Column],
+    *,
+    staged: bool = False,
+) -> None:
+    """Insert the rows of ``columns``, bound by size, or those that wait as ``staged`` in an image.
+
+    Each statement is bound ``shared`` first, then for every column of ``Places`` the JSON of the
+    values that its rows name, then its rows. The columns are of one length, which may be 0; the
+    first holds no NULL, so that a row without it is none.
+    """
+    if staged:
+        texts = [codec.dumps(list(one.values)) for one in columns if isinstance(one, Places)]
+        added = conn.execute(insertion.staged, (*shared, *texts)).rowcount
+        _refuse_lost(len(_numbers(columns[0])), added)
+        return
+    _insert_bound(conn, insertion.bound, shared, columns)
+
+
+def _insert_bound(
     conn: sqlite3.Connection,
     statements: Mapping[int, str],
     shared: tuple[Any, ...],
     columns: Sequence[Column],
 ) -> None:
-    """Execute ``statements``, by size, over the rows of ``columns``.
-
-    Each is bound ``shared`` first, then for every column of ``Places`` the JSON of the values that
-    its rows name, then its rows. The columns are of one length, which may be 0; the first holds no
-    NULL, so that a row without it is none.
-    """
     width = len(columns)
     texts, lists = list(shared), []
     for column in columns:
@@ -166,11 +216,23 @@ def insert(
             size = next(size for size in reversed(sizes) if size <= left)
         part = cells[at : at + size * width]
         part += [None] * (size * width - len(part))
-        added = conn.execute(statements[size], texts + part).rowcount
-        if added != min(size, left):  # a join found nothing
-            raise LedgerRefused(f"{min(size, left) - added} rows are of no place")
+        _refuse_lost(min(size, left), conn.execute(statements[size], texts + part).rowcount)
         at += size * width
         left -= size
+
+
+def _refuse_lost(rows: int, added: int) -> None:
+    if added != rows:  # a join found nothing
+        raise LedgerRefused(f"{rows - added} rows are of no place")
+
+
+def numbers(columns: Sequence[Array]) -> list[Integers | Floats]:
+    """The columns as an image takes them: places as their numbers."""
+    return [_numbers(column) for column in columns]
+
+
+def _numbers(column: Any) -> Any:
+    return column.place if isinstance(column, Places) else column
 
 
 def refuse_infinite(table: str, **figures: Floats) -> None:
@@ -183,13 +245,15 @@ def refuse_infinite(table: str, **figures: Floats) -> None:
             raise LedgerRefused(f"{table}.{name} is not finite", field=name)
 
 
-def statements(head: str, width: int, tail: str) -> dict[int, str]:
-    """Statements by size: so many rows of ``width`` values, between ``head`` and ``tail``."""
+def insertion(head: str, width: int, tail: str, table: str | None = None) -> Insertion:
+    """Statements that take rows of ``width`` values between ``head`` and ``tail``, or those of a
+    ``table`` in an image."""
     row = f"({', '.join('?' * width)})"
-    return {size: f"{head}{', '.join([row] * size)}{tail}" for size in SIZES}
+    bound = {size: f"{head}(VALUES {', '.join([row] * size)}){tail}" for size in SIZES}
+    return Insertion(bound, f"{head}(SELECT * FROM {BESIDE}.{table}){tail}" if table else "")
 
 
-_ORDERS = statements(
+_ORDERS = insertion(
     """
 INSERT INTO orders (
     run_id, order_id, step_index, symbol, side, order_type, quantity_type, requested_quantity,
@@ -199,9 +263,9 @@ endings (place, side, quantity_type, status, reason) AS MATERIALIZED (
     SELECT key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
            json_extract(value, '$[2]'), json_extract(value, '$[3]')
     FROM json_each(?3)),
-rows (decided, number, symbol, ending, requested, quantity, filled, closed) AS (VALUES """,
-    8,
-    """)
+rows (decided, number, symbol, ending, requested, quantity, filled, closed) AS """,
+    ORDER_WIDTH,
+    """
 SELECT ?1, decided || '-' || number, decided, symbols.name, endings.side, 'market',
        endings.quantity_type, requested, quantity, 'day', endings.status, endings.reason, filled,
        closed
@@ -210,18 +274,19 @@ CROSS JOIN symbols ON symbols.place = rows.symbol
 CROSS JOIN endings ON endings.place = rows.ending
 WHERE decided IS NOT NULL
 """,
+    "orders",
 )
 
-_FILLS = statements(
+_FILLS = insertion(
     """
 INSERT INTO fills (
     run_id, fill_id, order_id, step_index, ts, symbol, side, quantity, price, reference_price,
     commission, fees, slippage, realized_pnl, position_after, avg_cost_after)
 WITH symbols (place, name) AS MATERIALIZED (SELECT key, value FROM json_each(?2)),
 rows (fill_id, decided, number, step, seconds, symbol, quantity, price, reference, commission, fees,
-      slippage, realized, after, avg_cost) AS (VALUES """,
-    15,
-    """)
+      slippage, realized, after, avg_cost) AS """,
+    FILL_WIDTH,
+    """
 SELECT ?1, fill_id, decided || '-' || number, step,
        strftime('%Y-%m-%dT%H:%M:%SZ', seconds, 'unixepoch'), symbols.name,
        iif(quantity < 0, 'sell', 'buy'), abs(quantity), price, reference, commission, fees,
@@ -230,4 +295,5 @@ FROM rows
 CROSS JOIN symbols ON symbols.place = rows.symbol
 WHERE fill_id IS NOT NULL
 """,
+    "fills",
 )

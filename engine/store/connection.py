@@ -10,6 +10,7 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from engine.errors import (
@@ -28,7 +29,11 @@ from engine.errors import (
 from engine.store.migrations import SCHEMA_VERSION, schema_version
 from engine.store.schema import APPLICATION_ID
 
+C = TypeVar("C", bound=sqlite3.Connection)
+
 BUSY_SECONDS = 5.0
+BESIDE = "batch"
+"""What is laid beside a ledger is attached under this name."""
 # After a complete checkpoint the WAL is cut back to this, so that its size says how much is in it;
 # what is kept is written over, which syncs faster than a file that grows.
 WAL_KEPT_BYTES = 8 * 2**20
@@ -51,15 +56,49 @@ def require_sqlite() -> None:
         )
 
 
+class WritingConnection(sqlite3.Connection):
+    """A connection that may write, and what has been laid beside the ledger for it to read.
+
+    ``beside`` is whose the rows there are; they are no part of the ledger, and of no transaction.
+    """
+
+    beside: object = None
+
+    def lay_beside(self, image: bytes, whose: object) -> None:
+        """Let SQL read ``image``, a database, as the schema ``batch``, instead of what was there.
+
+        Raises ``sqlite3.OperationalError`` inside a transaction.
+        """
+        if self.beside is None:
+            self.execute(f"ATTACH ':memory:' AS {BESIDE}")
+        self.beside = self
+        self.deserialize(image, name=BESIDE)
+        self.beside = whose
+
+
 def connect(path: Path, mode: str, *, vfs: str | None = None) -> sqlite3.Connection:
     """A connection in ``mode`` (``ro``, ``rw``, ``rwc``), in autocommit.
 
     A writing one is bound to the thread that opened it; ``Reader`` lets one thread at a time use a
     reading one. Those wait for locks too: many that start at once meet SQLITE_BUSY.
     """
+    return _connect(path, mode, vfs, sqlite3.Connection)
+
+
+def connect_writer(path: Path, *, vfs: str | None = None) -> WritingConnection:
+    """The connection of a ledger's writer thread, in autocommit."""
+    return _connect(path, "rw", vfs, WritingConnection)
+
+
+def _connect(path: Path, mode: str, vfs: str | None, kind: type[C]) -> C:
     uri = f"file:{quote(str(path))}?mode={mode}" + (f"&vfs={vfs}" if vfs else "")
     return sqlite3.connect(
-        uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=mode != "ro"
+        uri,
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=mode != "ro",
+        factory=kind,
     )
 
 

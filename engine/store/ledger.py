@@ -19,9 +19,11 @@ from engine.store import checkpoint
 from engine.store.checkpoint import Checkpointer
 from engine.store.connection import (
     BUSY_SECONDS,
+    WritingConnection,
     check_identity,
     check_version,
     connect,
+    connect_writer,
     exists,
     is_busy,
     prepare_writer,
@@ -63,8 +65,9 @@ class Ledger(Closing):
         self._unmoved = True
         self._transacting = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
-        self._conn: sqlite3.Connection
+        self._conn: WritingConnection
         self._checkpointer: Checkpointer
+        self._busy = 0.0
         self._writer_ident = 0
 
     @classmethod
@@ -112,9 +115,18 @@ class Ledger(Closing):
         failpoint("acknowledge.after")
         return result
 
-    def submit(self, fn: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """The same without waiting. Writes land in the order of submission."""
-        return self._queue(lambda: self._transact(fn))
+    def submit(
+        self,
+        fn: Callable[[sqlite3.Connection], T],
+        *,
+        before: Callable[[WritingConnection], None] | None = None,
+    ) -> Future[T]:
+        """The same without waiting. Writes land in the order of submission.
+
+        ``before`` is called when it is the write's turn, outside of its transaction, to lay beside
+        the ledger what ``fn`` will take from there.
+        """
+        return self._queue(lambda: self._transact(fn, before))
 
     def _queue(self, work: Callable[[], T]) -> Future[T]:
         """Let the writer thread do ``work`` when it has done what was asked before."""
@@ -177,7 +189,7 @@ class Ledger(Closing):
     def _start(self) -> None:
         self._writer_ident = threading.get_ident()
         try:
-            conn = connect(self.path, "rw", vfs=self._vfs)
+            conn = connect_writer(self.path, vfs=self._vfs)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         try:
@@ -185,7 +197,10 @@ class Ledger(Closing):
             _refuse_unwritable(conn)
             journal = prepare_writer(conn)
             self._upgrade(conn)
-            set_busy_timeout(conn, min(BUSY_SECONDS, self._patience))
+            # Under WAL whoever has begun to write meets no other lock; where each statement may,
+            # SQLite waits for it.
+            self._busy = 0.0 if journal == "wal" else min(BUSY_SECONDS, self._patience)
+            set_busy_timeout(conn, self._busy)
         except sqlite3.Error as error:
             conn.close()
             raise translate(error, self.path) from error
@@ -209,10 +224,16 @@ class Ledger(Closing):
         with file_lock(checkpoint.lock_path(self.path)):
             migrate(conn, ready=lambda version: make_ready(self.path, version, vfs=self._vfs))
 
-    def _transact(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+    def _transact(
+        self,
+        fn: Callable[[sqlite3.Connection], T],
+        before: Callable[[WritingConnection], None] | None = None,
+    ) -> T:
         conn = self._conn
         self._transacting.acquire()
         try:
+            if before is not None:
+                before(conn)
             failpoint("begin.before")
             self._patiently("BEGIN IMMEDIATE")
             try:
@@ -247,7 +268,8 @@ class Ledger(Closing):
         """
         conn = self._conn
         began, named = time.monotonic(), 0.0
-        set_busy_timeout(conn, 0)
+        if self._busy:
+            set_busy_timeout(conn, 0)
         try:
             while True:
                 try:
@@ -268,7 +290,8 @@ class Ledger(Closing):
                     return
         finally:
             self._stall = None
-            set_busy_timeout(conn, min(BUSY_SECONDS, self._patience))
+            if self._busy:
+                set_busy_timeout(conn, self._busy)
 
     def _held_by(self) -> str:
         holders = holder_text(self.path)

@@ -13,7 +13,8 @@ from typing import Any
 from engine import codec
 from engine.errors import RunNotFound
 from engine.failpoints import failpoint
-from engine.store.append import Append, StepRow, append
+from engine.store.append import Append, StepRow, append, laid_out
+from engine.store.connection import WritingConnection
 from engine.store.records import Command
 from engine.store.schema import ACTIVE
 from engine.store.seal import end_row
@@ -23,6 +24,7 @@ __all__ = [
     "Append",
     "Connection",
     "StepRow",
+    "WritingConnection",
     "adopt",
     "answer_command",
     "append",
@@ -31,6 +33,7 @@ __all__ = [
     "event",
     "heartbeat",
     "insert_run",
+    "laid_out",
     "pending_commands",
     "refuse_commands",
     "request_cancel",

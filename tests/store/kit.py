@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,14 @@ def in_columns(fills: Sequence[Fill]) -> FillColumns:
 
 
 def add(ledger: Ledger, part: writes.Append) -> bool:
-    """Append a batch; whether it landed."""
-    return ledger.write(lambda conn: writes.append(conn, part))
+    """Append a batch as a run does; whether it landed."""
+    image = writes.laid_out(part)
+    before = (
+        None
+        if image is None
+        else partial(writes.WritingConnection.lay_beside, image=image, whose=part)
+    )
+    return ledger.submit(lambda conn: writes.append(conn, part), before=before).result()
 
 
 def busy_batch(key: int, first: int, **over: Any) -> writes.Append:
