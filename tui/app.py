@@ -18,7 +18,7 @@ from textual.message_pump import MessagePump
 from textual.widgets import Input
 
 from engine.errors import InvalidOption
-from tui import keys
+from tui import keys, sweeping
 from tui.keys import Action, Keys, Place
 from tui.messages import (
     Acted,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WRITING_SECONDS: Final = 0.002
+STILL_SECONDS: Final = 2
 
 
 def utc_now() -> datetime:
@@ -97,6 +98,7 @@ class StepdeckApp(App[None]):
         self._leaving: Leave = "stay"
         self.key_is_fields = False
         self._answering = False
+        self._seconds_still = 0
         self.set_keymap(self.keys.keymap)
         self._take_theme()
 
@@ -127,6 +129,7 @@ class StepdeckApp(App[None]):
                 await super().on_event(event)
             self.key_is_fields = False
             self._answering = True
+            self._seconds_still = 0
         else:
             await super().on_event(event)
 
@@ -135,7 +138,11 @@ class StepdeckApp(App[None]):
         if self._answering:
             self._answering = False
             # Textual writes on a thread of its own, which has to come by the lock first.
-            asyncio.get_running_loop().call_later(WRITING_SECONDS, self.gateway.key_answered)
+            asyncio.get_running_loop().call_later(WRITING_SECONDS, self._answered)
+
+    def _answered(self) -> None:
+        self.gateway.key_answered()
+        sweeping.after_frame()
 
     async def _leaves_field(self, key: str) -> bool:
         """Let a key that leaves a field do so now, so that the key behind it finds the list."""
@@ -215,6 +222,9 @@ class StepdeckApp(App[None]):
         self.files.stop()
 
     def _second_passed(self) -> None:
+        self._seconds_still += 1
+        if self._seconds_still >= STILL_SECONDS:
+            sweeping.in_pause()
         if isinstance(self.screen, DeckScreen):
             self.screen.second_passed()
 
@@ -241,6 +251,8 @@ class StepdeckApp(App[None]):
         ]
 
     def on_polled(self, message: Polled) -> None:
+        if self.tick is None and not self.is_headless:
+            sweeping.set_apart()
         self.tick = message.tick
         screens = self._deck_screens()
         if screens:

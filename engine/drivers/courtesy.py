@@ -15,8 +15,8 @@ from typing import Final
 from engine.runs.clock import Clock, SystemClock
 from engine.sim.observation import Observation
 
-MOST_SECONDS: Final = 0.02
-"""How long one asking lasts, whatever becomes of who asked: a bit more than a frame."""
+MOST_SECONDS: Final = 0.05
+"""How long one asking lasts, whatever becomes of who asked: three frames."""
 _LOOK_SECONDS: Final = 0.002
 """How often one who stands aside looks whether somebody waits for the run in its hands."""
 

@@ -2,10 +2,12 @@
 
     python -m tests.bench.key_to_paint
 
-The command runs in a pty of 160 x 50 on a ledger of 1,000 finished runs. A key is ``j`` on rows
-that stand still; it counts as painted when the bytes that draw the cursor have been read. Measured
-alone, and with 8 runs whose strategy burns the processor, all in the app's own process. Nothing is
-asserted: times wobble with the machine, which is printed too.
+The command runs in a pty of 160 x 50 on a ledger of 1,000 finished runs. A key counts as painted
+when the bytes that draw its effect have been read: ``j`` those of the cursor on rows that stand
+still, a letter in the filter those of how many runs pass it, ``enter`` those of the run's own
+screen, ``.`` those of the step that a run decided by hand stands at then, in the ledger by then.
+Measured alone, and with 8 runs whose strategy burns the processor, all in the app's own process.
+Nothing is asserted: times wobble with the machine, which is printed too.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from engine.model import RunRequest
 from tests.terminal.deck import Deck
 from tui.gateway import Gateway
 
-RUNS, BUSY, KEYS, STARTS = 1000, 8, 300, 5
+RUNS, BUSY, KEYS, OTHERS, STARTS = 1000, 8, 300, 60, 5
+HAND_STEPS = 5_000
 IDLE_SECONDS = 10.0
 SIZE = (160, 50)
 CURSOR = "▌".encode()
@@ -51,15 +54,17 @@ def main() -> None:
         path = Path(folder) / "runs.db"
         os.environ |= {"HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_STATE_HOME": folder}
         fill(path)
+        by_hand(path)
         first_paint(path)
         with Deck("--db", path, size=SIZE) as deck:
             deck.sees("1000 completed")
-            keys("a key, nothing else going on", deck)
+            measure("nothing else going on", deck)
             idle(deck)
         prepare_busy(path, Path(folder))
         with Deck("--db", path, size=SIZE) as deck:
-            take_up_busy(deck)
-            keys(f"a key beside {BUSY} busy runs", deck)
+            deck.sees(f"{BUSY + 1} interrupted")
+            take_up(deck)
+            measure(f"beside {BUSY} busy runs", deck)
 
 
 def fill(path: Path) -> None:
@@ -79,6 +84,21 @@ def fill(path: Path) -> None:
     gateway.close()
 
 
+def by_hand(path: Path) -> None:
+    """One more run, for a person to decide."""
+    gateway = Gateway.open(path)
+    gateway.create(
+        RunRequest(
+            "manual",
+            source=f"synthetic:seed=1,bars={HAND_STEPS}",
+            timeframe="1Min",
+            name="hand",
+            baselines=False,
+        )
+    )
+    gateway.close(live="interrupt")
+
+
 def first_paint(path: Path) -> None:
     """From starting the process to the newest run's row."""
     times = []
@@ -93,23 +113,84 @@ def first_paint(path: Path) -> None:
     )
 
 
-def keys(what: str, deck: Deck) -> None:
-    """Press ``j`` again and again, with a person's pauses, well below the rows that move."""
+def measure(beside: str, deck: Deck) -> None:
+    """Each kind of key, with a person's pauses."""
     deck.press(*["j"] * 20)
     time.sleep(1.0)
     pauses = random.Random(5)
+    report("j", beside, [paint(deck, "j", CURSOR, pauses) for _ in range(KEYS)])
+    report("a letter in the filter", beside, letters(deck, pauses))
+    report("enter", beside, opened(deck, pauses))
+    report(". in a run by hand", beside, steps(deck, pauses))
+
+
+def paint(deck: Deck, key: str, effect: bytes, pauses: random.Random) -> float:
+    """From the key's byte to the last byte of its effect, in milliseconds."""
+    time.sleep(pauses.uniform(0.03, 0.12))
+    since = len(deck.raw)
+    began = time.perf_counter()
+    deck.press(key)
+    deck.writes(effect, since)
+    return (time.perf_counter() - began) * 1000
+
+
+def letters(deck: Deck, pauses: random.Random) -> list[float]:
+    """``run 0``, ``1`` … by turns: how many pass is another number with each."""
     times = []
-    for _ in range(KEYS):
-        time.sleep(pauses.uniform(0.03, 0.12))
-        since = len(deck.raw)
-        began = time.perf_counter()
-        deck.press("j")
-        deck.writes(CURSOR, since)
-        times.append((time.perf_counter() - began) * 1000)
+    deck.press("/")
+    deck.type("name:0")
+    deck.sees(" shown")
+    for number in range(OTHERS):
+        digit = str(number % 10)
+        times.append(paint(deck, digit, b" shown", pauses))
+        deck.press("backspace")
+        time.sleep(0.2)
+    deck.press("esc")
+    deck.loses(" shown")
+    return times
+
+
+def opened(deck: Deck, pauses: random.Random) -> list[float]:
+    """A run's screen, by the first word that only it has."""
+    times = []
+    for _ in range(OTHERS // 2):
+        times.append(paint(deck, "enter", b"Decisions", pauses))
+        deck.sees("Decisions")
+        deck.press("esc")
+        deck.loses("Decisions")
+        time.sleep(0.2)
+    return times
+
+
+def steps(deck: Deck, pauses: random.Random) -> list[float]:
+    """A step by hand: decided, settled, in the ledger, read again and drawn."""
+    deck.press("/")
+    deck.type("name:hand")
+    deck.sees("1 of ")
+    deck.press("enter")
+    time.sleep(0.5)
+    if "1 interrupted" in deck.text:
+        deck.press("R")
+        deck.loses("1 interrupted")
+    deck.press("enter")
+    at = int(deck.finds(rf"(\d+)/{HAND_STEPS}")[1])
+    times = [
+        paint(deck, ".", f"{number}/{HAND_STEPS}".encode(), pauses)
+        for number in range(at + 1, at + 1 + OTHERS)
+    ]
+    deck.press("esc")
+    deck.sees(" shown")
+    deck.press("esc")
+    deck.loses(" shown")
+    return times
+
+
+def report(key: str, beside: str, times: list[float]) -> None:
+    """The distribution of a kind of key."""
     cuts = statistics.quantiles(times, n=100)
     print(
-        f"{what}: p50 {cuts[49]:.1f} ms, p90 {cuts[89]:.1f} ms, p99 {cuts[98]:.1f} ms, "
-        f"worst {max(times):.1f} ms of {KEYS}"
+        f"{key:<22} {beside:<22} p50 {cuts[49]:5.1f} ms, p90 {cuts[89]:5.1f} ms, "
+        f"p99 {cuts[98]:5.1f} ms, worst {max(times):5.1f} ms of {len(times)}"
     )
 
 
@@ -149,12 +230,11 @@ def prepare_busy(path: Path, folder: Path) -> None:
     gateway.close(live="interrupt")
 
 
-def take_up_busy(deck: Deck) -> None:
-    """Let them all run in the app's process, by its keys."""
-    deck.sees(f"{BUSY} interrupted")
+def take_up(deck: Deck) -> None:
+    """Let the busy runs go in the app's process, by its keys."""
     deck.press("/")
     deck.type("name:busy")
-    deck.sees(f"{BUSY} of {RUNS + BUSY}")
+    deck.sees(f"{BUSY} of ")
     deck.press("enter")
     # The field hands the focus on by a message; nothing on the screen tells.
     time.sleep(0.5)

@@ -118,7 +118,7 @@ class Gateway(Reading):
         return self._service, self._host
 
     def key_came(self) -> None:
-        """Let the engine stand aside, for a frame at most, until ``key_answered``."""
+        """Let the engine stand aside, for a few frames at most, until ``key_answered``."""
         if self._host is not None and self._host.courtesy is not None:
             self._host.courtesy.ask()
 

@@ -39,6 +39,18 @@ def style_of(role: str) -> str:
     return _STYLES.get(role, "$foreground")
 
 
+def tell(line: Static, text: Content | None) -> None:
+    """Show a text, or no line where there is none.
+
+    Only another text is drawn, and only one that may take more or fewer lines has the screen laid
+    out again: that costs more than everything else about a key.
+    """
+    line.display = text is not None
+    before = line.content
+    if text is not None and not (isinstance(before, Content) and text.is_same(before)):
+        line.update(text, layout=line.styles.height is None or line.styles.height.is_auto)
+
+
 def too_small(width: int, height: int) -> str | None:
     """What a window lacks to be usable, in one line; None if nothing."""
     columns, rows = max(0, SMALLEST[0] - width), max(0, SMALLEST[1] - height)

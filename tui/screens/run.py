@@ -19,7 +19,7 @@ from tui.keys import Action, Place
 from tui.messages import BarsLoaded, BarsMissing, PastReady, StudiesMade, Tick
 from tui.safe import safe_line
 from tui.screens import run_head
-from tui.screens.base import ActionButton, style_of
+from tui.screens.base import ActionButton, style_of, tell
 from tui.screens.button_line import ButtonLine
 from tui.screens.panel_area import PanelArea
 from tui.screens.run_source import Source
@@ -131,9 +131,8 @@ class RunScreen(Source, Trading):
             self._show_head()
 
     def _say_end(self, text: str | None, role: str) -> None:
-        line = self.query_one("#run-ended", Static)
-        line.display = text is not None
-        line.update(Content.styled(safe_line(text or ""), style_of(role)))
+        said = None if text is None else Content.styled(safe_line(text), style_of(role))
+        tell(self.query_one("#run-ended", Static), said)
 
     # -- the head -------------------------------------------------------------------------------
 
@@ -149,8 +148,8 @@ class RunScreen(Source, Trading):
         line = run_head.figures(
             shown.record, self.deck.settings.currency, roomy=not self.has_class("-narrow")
         )
-        self.query_one("#run-head", Static).update(head, layout=False)
-        self.query_one("#run-line", Static).update(line, layout=False)
+        tell(self.query_one("#run-head", Static), head)
+        tell(self.query_one("#run-line", Static), line)
         record = self.now.record
         why = runs.why_it_ended(record)
         role = fmt.status_look(record.status).role
@@ -177,7 +176,8 @@ class RunScreen(Source, Trading):
         if self.at is not None and record is not None:
             stamps = self.now.stamps if self.now is not None else ()
             stamp = int(stamps[self.at - 1]) if self.at <= len(stamps) else None
-            banner.update(
+            tell(
+                banner,
                 run_head.banner(
                     self.at,
                     record,
@@ -186,7 +186,6 @@ class RunScreen(Source, Trading):
                     self.size.width - 2,
                     {name: self.allows(name) is True for name in ("rewind", "fork")},
                 ),
-                layout=False,
             )
 
     # -- panels ---------------------------------------------------------------------------------

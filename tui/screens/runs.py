@@ -19,7 +19,7 @@ from tui import keys
 from tui.keys import Place
 from tui.messages import Tick
 from tui.safe import safe_line
-from tui.screens.base import ActionButton, DeckScreen, style_of
+from tui.screens.base import ActionButton, DeckScreen, style_of, tell
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.run_acts import delete_each, fork, some_lines
 from tui.viewmodel import filters, preview, runs, runs_table
@@ -213,8 +213,7 @@ class RunsScreen(DeckScreen):
         facts.show(preview.facts(glance, self.deck.settings.currency))
         why = runs.why_it_ended(glance.record)
         role = fmt.status_look(glance.record.status).role
-        ended.display = why is not None
-        ended.update(Content.styled(safe_line(why or ""), style_of(role)))
+        tell(ended, None if why is None else Content.styled(safe_line(why), style_of(role)))
 
     # -- the list -------------------------------------------------------------------------------
 
@@ -464,10 +463,9 @@ class RunsScreen(DeckScreen):
             chosen = filters.parse(text)
         except InvalidOption as error:
             # What was understood last stays in force while a term is half typed.
-            wrong.update(Content(safe_line(f"✗ {error}")))
-            wrong.display = True
+            tell(wrong, Content(safe_line(f"✗ {error}")))
             return
-        wrong.display = False
+        tell(wrong, None)
         self._list.set_filter(chosen, self.deck.now())
         self._arranged_anew()
 

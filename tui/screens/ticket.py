@@ -18,7 +18,7 @@ from tui import format as fmt
 from tui import keys
 from tui.keys import Place
 from tui.safe import safe_line, safe_text
-from tui.screens.base import ActionButton, DeckDialog, style_of
+from tui.screens.base import ActionButton, DeckDialog, style_of, tell
 from tui.viewmodel import ticket
 from tui.viewmodel.ticket import Draft
 from tui.widgets.line import Line
@@ -164,38 +164,35 @@ class TicketDialog(DeckDialog[Decision | None]):
         look = fmt.status_look(side)
         style = "$text-success bold" if side == "buy" else "$text-error bold"
         rule = FILLS[self._standing.rules.fill]
-        self.query_one("#ticket-title", Static).update(
+        tell(
+            self.query_one("#ticket-title", Static),
             Content.assemble(
                 (f"{look.glyph} {side.capitalize()} {safe_line(self._symbol)}", style),
                 (f"   decision {self._step}, {rule}", "$text-muted"),
-            )
+            ),
+        )
+        kept = "\n".join(
+            f"{number}. {ticket.order_line(order)}" for number, order in enumerate(self._orders, 1)
         )
         placed = self.query_one("#ticket-orders", Static)
-        placed.display = bool(self._orders)
-        placed.update(
-            safe_text(
-                "\n".join(
-                    f"{number}. {ticket.order_line(order)}"
-                    for number, order in enumerate(self._orders, 1)
-                )
-            )
-        )
+        tell(placed, Content(safe_text(kept)) if kept else None)
         said = self.query_one("#ticket-estimate", Static)
         try:
             order = self._order()
         except InvalidOption as error:
-            said.update(Content.styled(safe_line(error), "$text-muted"))
+            tell(said, Content.styled(safe_line(error), "$text-muted"))
             return
         lines = ticket.verdict(
             order, self._standing, self.deck.settings.currency, tuple(self._orders)
         )
         if not lines:
             lines = [(("no price yet: what it would come to cannot be said", "muted"),)]
-        said.update(
+        tell(
+            said,
             Content("\n").join(
                 Content.assemble(*((safe_text(text), style_of(role)) for text, role in line))
                 for line in lines
-            )
+            ),
         )
 
     # -- doing ----------------------------------------------------------------------------------
