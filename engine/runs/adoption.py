@@ -77,7 +77,7 @@ def take_up(
         )
 
     failpoint("take_up.before")
-    epoch = service.ledger.write(adopt)
+    epoch = service.ledger.write(adopt, run_id=run_id)
     if epoch is None:
         raise RunNotResumable(f"run {run_id} was taken up by somebody else", field="run")
     failpoint("take_up.after")

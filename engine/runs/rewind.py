@@ -62,7 +62,7 @@ def rewind(service: RunService, run_id: str, step: int, *, epoch: int | None = N
                     return False
                 return cut(conn, wanted)
 
-            if session.closed.is_set() or not _commit(service, write):
+            if session.closed.is_set() or not _commit(service, run_id, write):
                 # Cancelled over our head while the strategy was warmed, or adopted by force.
                 service.drop(session)
                 raise LeaseLost(f"run {run_id} is no longer this process's to write", field="run")
@@ -123,14 +123,14 @@ def _rewind_left(service: RunService, run_id: str, step: int) -> RunRecord:
             and _move(service, conn, run_id, Trigger.INTERRUPT, adopted + 1)
         )
 
-    if not _commit(service, write):
+    if not _commit(service, run_id, write):
         raise RunNotActive(f"run {run_id} was taken up by somebody else", field="run")
     return service.record(run_id)
 
 
-def _commit(service: RunService, write: Callable[[writes.Connection], bool]) -> bool:
+def _commit(service: RunService, run_id: str, write: Callable[[writes.Connection], bool]) -> bool:
     failpoint("rewind.before")
-    landed = service.ledger.write(write)
+    landed = service.ledger.write(write, run_id=run_id)
     failpoint("rewind.after")
     return landed
 

@@ -130,7 +130,8 @@ def move_row(
             reason=reason,
             at=at,
             columns=columns or {},
-        )
+        ),
+        run_id=run_id,
     )
 
 

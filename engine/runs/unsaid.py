@@ -64,7 +64,7 @@ class Backlog:
         def say(conn: writes.Connection) -> bool:
             return all(write(conn) for write in unsaid.writes)
 
-        landed = self._service.ledger.write(say)
+        landed = self._service.ledger.write(say, run_id=unsaid.session.run_id)
         if unsaid.trigger is None:
             self._interrupt(unsaid.session)
         elif landed and unsaid.trigger is Trigger.COMPLETE:

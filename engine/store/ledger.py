@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,10 +34,13 @@ from engine.store.connection import (
     unwritable,
 )
 from engine.store.drafts import draft_path, name_draft, remove_draft
+from engine.store.line import Line, Place
 from engine.store.locks import file_lock
 from engine.store.migrations import SCHEMA_VERSION, migrate, schema_version
 from engine.store.reader import Reader
 from engine.store.suspects import holder_text
+from engine.store.turn import LOOK_SECONDS as _NEXT_LOOK_SECONDS
+from engine.store.turn import Turn
 from engine.store.upgrade import make_ready
 
 T = TypeVar("T")
@@ -65,6 +69,8 @@ class Ledger(Closing):
         self._unmoved = True
         self._transacting = threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
+        self._line = Line()
+        self._turn: Turn
         self._conn: WritingConnection
         self._checkpointer: Checkpointer
         self._busy = 0.0
@@ -102,8 +108,11 @@ class Ledger(Closing):
             raise
         return ledger
 
-    def write(self, fn: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, fn: Callable[[sqlite3.Connection], T], *, run_id: str | None = None) -> T:
         """What ``fn`` answers, once its transaction is durable.
+
+        It lands after what was submitted before for the same ``run_id``, and goes ahead of what
+        nobody waits for.
 
         What ``fn`` raises is raised here, with nothing of it written. Raises ``LedgerBusy`` and
         ``LedgerWriteFailed`` with nothing written (both may be tried again), ``LedgerRefused`` for
@@ -111,7 +120,7 @@ class Ledger(Closing):
         """
         if threading.get_ident() == self._writer_ident:
             raise RuntimeError("a write inside a write would wait for itself")
-        result = self.submit(fn).result()
+        result = self._join(partial(self._transact, fn), run_id, waited=True).result()
         failpoint("acknowledge.after")
         return result
 
@@ -119,23 +128,40 @@ class Ledger(Closing):
         self,
         fn: Callable[[sqlite3.Connection], T],
         *,
+        run_id: str | None = None,
         before: Callable[[WritingConnection], None] | None = None,
     ) -> Future[T]:
-        """The same without waiting. Writes land in the order of submission.
+        """The same without waiting. Writes of one run land in the order of submission.
 
         ``before`` is called when it is the write's turn, outside of its transaction, to lay beside
         the ledger what ``fn`` will take from there.
         """
-        return self._queue(lambda: self._transact(fn, before))
+        return self._join(partial(self._transact, fn, before), run_id, waited=False)
 
-    def _queue(self, work: Callable[[], T]) -> Future[T]:
-        """Let the writer thread do ``work`` when it has done what was asked before."""
+    def hurry(self, run_id: str) -> None:
+        """Somebody waits for what was submitted for the run: it goes ahead as if written."""
+        self._line.hurry(run_id)
+
+    def _join(self, work: Callable[[], T], run_id: str | None, *, waited: bool) -> Future[T]:
+        """Put a write in the line, and have the writer thread do one more of those in it."""
         if self._closed:
             raise LedgerError(f"the ledger {self.path} is closed", field="db")
+        future: Future[T] = Future()
+
+        def serve() -> None:
+            try:
+                result = work()
+            except BaseException as error:  # noqa: BLE001  # it is for whoever asked
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self._line.join(Place(serve, run_id, waited))
         try:
-            return self._thread.submit(work)
+            self._thread.submit(self._write_next)
         except RuntimeError as error:  # closed by another thread, or by the interpreter's end
             raise LedgerError(f"the ledger {self.path} is closed", field="db") from error
+        return future
 
     def reader(self) -> Reader:
         """A reader of this ledger, for the calling thread."""
@@ -214,6 +240,7 @@ class Ledger(Closing):
             )
             self._notices = (notice,)
         self._conn = conn
+        self._turn = Turn(self.path)
         self._checkpointer = Checkpointer(self.path, conn, vfs=self._vfs)
 
     def _upgrade(self, conn: sqlite3.Connection) -> None:
@@ -223,6 +250,9 @@ class Ledger(Closing):
         # One at a time, or two would each make a copy.
         with file_lock(checkpoint.lock_path(self.path)):
             migrate(conn, ready=lambda version: make_ready(self.path, version, vfs=self._vfs))
+
+    def _write_next(self) -> None:
+        self._line.next().work()
 
     def _transact(
         self,
@@ -235,13 +265,14 @@ class Ledger(Closing):
             if before is not None:
                 before(conn)
             failpoint("begin.before")
-            self._patiently("BEGIN IMMEDIATE")
+            with self._turn.taken() as mine:
+                self._patiently("BEGIN IMMEDIATE", _NEXT_LOOK_SECONDS if mine else _LOOK_SECONDS)
             try:
                 failpoint("begin.after")
                 result = fn(conn)
                 assert conn.in_transaction, "a write ended its own transaction"
                 failpoint("commit.before")
-                self._patiently("COMMIT")
+                self._patiently("COMMIT", _LOOK_SECONDS)
             except BaseException:
                 if conn.in_transaction:
                     conn.execute("ROLLBACK")
@@ -259,8 +290,9 @@ class Ledger(Closing):
         failpoint("acknowledge.before")
         return result
 
-    def _patiently(self, statement: str) -> None:
-        """Execute ``BEGIN IMMEDIATE`` or ``COMMIT``, waiting for another's lock.
+    def _patiently(self, statement: str, look_seconds: float) -> None:
+        """Execute ``BEGIN IMMEDIATE`` or ``COMMIT``, waiting for another's lock, which is asked
+        for every ``look_seconds`` at first.
 
         SQLite's own waiting looks up to ten times a second, and misses the gaps between the writes
         of a busy process for seconds; so it is asked often. Nothing has been lost when either
@@ -285,7 +317,7 @@ class Ledger(Closing):
                         named = waited + STALL_SECONDS
                         if waited:
                             self._stall = self._held_by()
-                    time.sleep(_LOOK_SECONDS if waited < 1 else 10 * _LOOK_SECONDS)
+                    time.sleep(look_seconds if waited < 1 else 10 * _LOOK_SECONDS)
                 else:
                     return
         finally:
@@ -314,6 +346,7 @@ class Ledger(Closing):
         with contextlib.suppress(sqlite3.Error, OSError):
             self._checkpointer.run()
         failpoint("close.after")
+        self._turn.close()
         self._conn.close()
 
 

@@ -174,8 +174,8 @@ GUARDS: Final[tuple[Guard, ...]] = (
     Guard(
         "transactions begin immediate",
         _LEDGER,
-        'self._patiently("BEGIN IMMEDIATE")',
-        'self._patiently("BEGIN")',
+        'self._patiently("BEGIN IMMEDIATE", ',
+        'self._patiently("BEGIN", ',
         "tests/store/test_writer.py::test_transactions_begin_immediate",
     ),
     Guard(

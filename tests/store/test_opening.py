@@ -55,7 +55,7 @@ def test_new_ledger_is_whole(path: Path) -> None:
     assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     conn.close()
     left = {file.name for file in path.parent.iterdir()} - {"home"}
-    assert left == {"runs.db", "runs.db-lock"}
+    assert left == {"runs.db", "runs.db-lock", "runs.db-turn"}
 
 
 def test_made_once_by_many(path: Path) -> None:
