@@ -28,13 +28,14 @@ InTurn = Callable[[Decide], Decide]
 class Courtesy:
     """One screen's request to the engine threads of its process. Any thread may call anything.
 
-    A screen that never says ``done`` costs the engine ``MOST_SECONDS`` a key. After standing aside
+    A screen that never says ``done`` costs the engine ``most_seconds`` a key. After standing aside
     the engine is left alone for as long as it stood: whatever is asked, and however often, it has
     half of the time.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, *, most_seconds: float = MOST_SECONDS) -> None:
         self._clock = clock or SystemClock()
+        self._most_seconds = most_seconds
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._began = self._until = self._not_before = float("-inf")
@@ -49,7 +50,7 @@ class Courtesy:
                 return
             self._end(now)
             if now >= self._not_before:
-                self._began, self._until = now, now + MOST_SECONDS
+                self._began, self._until = now, now + self._most_seconds
                 self._over.clear()
                 self.asked = True
 

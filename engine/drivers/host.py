@@ -7,12 +7,13 @@ a strategy holds for long gets a substitute, so that it slows nobody else.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from engine.drivers import commands
@@ -33,10 +34,17 @@ from engine.store.reader import Reader
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.05
+BUSY_WATCH_SECONDS = 0.01
+"""How often the ledger is looked at for commands: while runs move here, and while none does."""
 HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 STUCK_SECONDS = 2.0
+LONGEST_SLICE_SECONDS = 0.05
+"""After which a slice ends with the step in progress, however many it was to make."""
 SLICE_STEPS = 5_000
+ACT_SECONDS = 0.1
+"""How long slices wait for whoever operates on a run, at a time."""
+_TIME_IS_UP = object()
 
 
 @dataclass(eq=False)
@@ -63,7 +71,8 @@ def tune_interpreter() -> None:
 class Host:
     """Moves the runs of one service. ``slice_seconds`` is how long a run keeps a thread.
 
-    With ``courtesy`` its threads stand aside, between steps and slices, for a screen that asks.
+    With ``courtesy`` its threads stand aside, between steps and slices, for a screen that asks;
+    between slices they do for whoever operates on a run.
     """
 
     def __init__(
@@ -86,6 +95,9 @@ class Host:
         self._closing = False
         self._stop_watching = threading.Event()
         self._busy_since: dict[threading.Thread, float] = {}
+        self._slices: dict[_Lane, float] = {}
+        self._acts = Courtesy(service.clock, most_seconds=ACT_SECONDS)
+        service.acting.begun, service.acting.over = self._acts.ask, self._acts.done
         self._baselines: deque[tuple[str, RunRequest]] = deque()
         self._working = 0
         self._reap_at = service.clock.monotonic() + service.limits.reaper_interval_seconds
@@ -149,8 +161,9 @@ class Host:
         clock = self.service.clock
         while (work := self._next()) is not None:
             self._busy_since[me] = clock.monotonic()
-            if self.courtesy is not None and self.courtesy.asked:
-                self.courtesy.stand_aside(lambda: self._closing)
+            for courtesy in (self.courtesy, self._acts):
+                if courtesy is not None and courtesy.asked:
+                    courtesy.stand_aside(lambda: self._closing)
             if isinstance(work, _Lane):
                 self._turn(work)
             else:
@@ -248,12 +261,16 @@ class Host:
         with session.lock:
             if session.closed.is_set() or session.status is not Status.RUNNING:
                 return
+            if self.service.committer.crowded(session):
+                lane.due = clock.monotonic() + 0.001
+                return
             began = clock.monotonic()
             speed = session.pace
             steps = 1 if speed is not None and speed < 100 else lane.slice_steps
             if speed is not None and speed >= 100:
                 steps = max(1, min(steps, int(speed * BATCH_SECONDS)))
-            made = self.service.advance(session, steps)
+            with self._timed(lane, began):
+                made = self.service.advance(session, steps)
             took = clock.monotonic() - began
             if speed is not None:
                 lane.due = max(lane.due, began - BATCH_SECONDS) + made / speed
@@ -261,6 +278,25 @@ class Host:
             elif made:
                 fitting = int(made * self._slice_seconds / max(took, 1e-6))
                 lane.slice_steps = max(1, min(fitting, 4 * lane.slice_steps, SLICE_STEPS))
+
+    @contextlib.contextmanager
+    def _timed(self, lane: _Lane, began: float) -> Iterator[None]:
+        """Let the watcher end the slice inside the block, should its steps grow slow."""
+        with self._wake:
+            self._slices[lane] = began
+        try:
+            yield
+        finally:
+            with self._wake:
+                if self._slices.pop(lane) == float("inf"):
+                    lane.session.waiting.remove(_TIME_IS_UP)
+
+    def _end_long_slices(self, now: float) -> None:
+        with self._wake:
+            for lane, began in self._slices.items():
+                if now - began > LONGEST_SLICE_SECONDS:
+                    self._slices[lane] = float("inf")
+                    lane.session.waiting.append(_TIME_IS_UP)
 
     def _flush_slow(self, session: Session) -> None:
         """A run slower than its batches commits each step, or its row would lag behind it."""
@@ -312,8 +348,11 @@ class Host:
         service = self.service
         clock = service.clock
         retry, seen = clock.monotonic(), -1
-        while not self._stop_watching.wait(WATCH_SECONDS):
+        while not self._stop_watching.wait(
+            BUSY_WATCH_SECONDS if self._working or self._queue else WATCH_SECONDS
+        ):
             now = clock.monotonic()
+            self._end_long_slices(now)
             self._replace_stuck(now)
             service.expire_deadlines()
             if now >= retry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from pathlib import Path
 
 from engine.drivers.courtesy import Decide, InTurn
@@ -41,10 +41,10 @@ class Stepping:
         except BaseException as error:
             raise self._explain(error, observation.step) from error
 
-    def advance(self, simulation: Simulation, state: State, stop: int) -> Advance:
+    def advance(self, simulation: Simulation, state: State, stop: int, halt: Sized = ()) -> Advance:
         """As ``Simulation.advance``, each decision when it is its turn."""
         decide = self._decide if self._in_turn is None else self._in_turn(self._decide)
-        return simulation.advance(state, decide, stop, self._explain)
+        return simulation.advance(state, decide, stop, self._explain, halt)
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -63,11 +64,11 @@ class Vector(Stepping):
         """How decisions are made, where there are enough of them at a time."""
         return "stepped" if self._kernel is None else "compiled"
 
-    def advance(self, simulation: Simulation, state: State, stop: int) -> Advance:
-        """As ``Simulation.advance``."""
+    def advance(self, simulation: Simulation, state: State, stop: int, halt: Sized = ()) -> Advance:
+        """As ``Simulation.advance``; ``halt`` is looked at between calls of the kernel."""
         if self._kernel is None or stop - state.decided < FEWEST:
-            return super().advance(simulation, state, stop)
-        return advance_rows(simulation, state, self._rows, stop, self._kernel)
+            return super().advance(simulation, state, stop, halt)
+        return advance_rows(simulation, state, self._rows, stop, self._kernel, halt)
 
 
 def _stepping_seconds(rows: TargetRows) -> float:

@@ -14,7 +14,7 @@ a second time. What is looked at changes nothing of what is decided or settled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -101,19 +101,20 @@ class Breakpoints:
     # -- looking --------------------------------------------------------------------------------
 
     def advance(
-        self, decide: Decider, progress: Progress, stop: int
+        self, decide: Decider, progress: Progress, stop: int, halt: Sized = ()
     ) -> tuple[Advance, tuple[Hit, ...]]:
-        """Let ``decide`` decide up to ``stop``, at most to where a condition holds.
+        """Let ``decide`` decide up to ``stop``, at most to where a condition holds, and no further
+        than the decision during which ``halt`` comes to hold something.
 
         With nothing to look at that is its own ``advance``. Where the bars alone say when the next
         condition holds it is asked for all steps up to there; else for one at a time.
         """
         simulation, state = progress.simulation, progress.state
         if not self.watching:
-            return decide.advance(simulation, state, stop), ()
+            return decide.advance(simulation, state, stop, halt), ()
         armed = self._armed(simulation.panel)
         if all(condition.expression.foreseen for condition in armed):
-            return self._straight(decide, progress, stop, armed)
+            return self._straight(decide, progress, stop, armed, halt)
         peak = progress.tally.peak
         sight = Sight(simulation, state, peak)
         results: list[StepResult] = []
@@ -128,12 +129,17 @@ class Breakpoints:
             sight.before = None  # or every sight of the run would hang on the next
             sight = Sight(simulation, state, peak, result, sight)
             hits = self.look(sight)
-            if hits or state.decided >= stop:
+            if hits or state.decided >= stop or halt:
                 break
         return Advance(state, join(results), fault), hits
 
     def _straight(
-        self, decide: Decider, progress: Progress, stop: int, armed: Sequence[Condition]
+        self,
+        decide: Decider,
+        progress: Progress,
+        stop: int,
+        armed: Sequence[Condition],
+        halt: Sized,
     ) -> tuple[Advance, tuple[Hit, ...]]:
         simulation = progress.simulation
         until = min(stop, simulation.total_steps - 1) + 1
@@ -142,7 +148,8 @@ class Breakpoints:
             found = condition.first(progress.state.decided + 1, until)
             if found is not None:
                 ahead, until = found, found
-        advanced = decide.advance(simulation, progress.state, stop if ahead is None else ahead)
+        end = stop if ahead is None else ahead
+        advanced = decide.advance(simulation, progress.state, end, halt)
         state, result, fault = advanced
         if fault is not None or state.done or state.decided != ahead:
             return advanced, ()

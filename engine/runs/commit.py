@@ -27,8 +27,9 @@ from engine.store.ledger import Ledger
 # whichever comes first.
 BATCH_SECONDS = 0.05
 BATCH_ROWS = 4_000
-# How many batches of one run may wait for the writer before its engine thread does.
-MAX_IN_FLIGHT = 4
+# How many batches of one run may be on their way to the ledger before the run waits for them. One
+# that is written and one that is next keep the writer busy; whoever cancels waits for all of them.
+MAX_IN_FLIGHT = 2
 
 
 Write = Callable[[writes.Connection], bool]
@@ -69,12 +70,19 @@ class Committer:
             >= BATCH_ROWS
         )
 
+    def crowded(self, session: Session) -> bool:
+        """Whether another batch of the session would have to wait for those on their way."""
+        waiting = session.in_flight
+        return len(waiting) >= MAX_IN_FLIGHT and not waiting[0].done()
+
     def flush(self, session: Session, *, wait: bool) -> None:
         """Commit what waits; with ``wait`` until it is durable. Raises ``LeaseLost``."""
         self._send_again(session)
         append = self.take_batch(session)
         if append is not None:
             self._send(session, lambda conn: writes.append(conn, append), append)
+        if wait:
+            self._ledger.hurry(session.run_id)
         while session.in_flight and (
             wait or len(session.in_flight) > MAX_IN_FLIGHT or session.in_flight[0].done()
         ):
@@ -107,6 +115,8 @@ class Committer:
                 reason=reason,
                 at=at,
                 columns=columns or {},
+                alive_from=_alive_from(session),
+                hashed=session.hashed,
             )
 
         self._send(session, write, append)
@@ -164,7 +174,7 @@ class Committer:
         before = None
         if image is not None:
             before = partial(writes.WritingConnection.lay_beside, image=image, whose=append)
-        future = self._ledger.submit(in_turn, before=before)
+        future = self._ledger.submit(in_turn, run_id=session.run_id, before=before)
         session.in_flight.append(Pending(write, append, future))
 
     def _landed(self, session: Session) -> None:
@@ -213,7 +223,15 @@ class Committer:
             at=wall_text(self._clock),
             columns=columns,
             events=events,
+            hashed=session.hashed,
         )
+
+
+def _alive_from(session: Session) -> int | None:
+    """The first step that an order still alive is of; None where there is none."""
+    if session.progress is None or session.log is not None:
+        return 0  # not replayed: what it left before is not known here
+    return min((order.step for order in session.progress.state.orders), default=None)
 
 
 def _step_rows(

@@ -119,7 +119,10 @@ def _taken_back_if_refused(session: Session, progress: Progress) -> Iterator[Non
 
 
 def step(service: RunService, run_id: str, count: int) -> RunRecord:
-    """Make ``count`` decisions now and commit them; see ``RunService.step``."""
+    """Make ``count`` decisions now and commit them; see ``RunService.step``.
+
+    Whoever else comes to operate on the run meanwhile ends it: what has been made stands.
+    """
     if count < 1:
         raise InvalidOption(f"cannot step {count} steps", field="count", remedy="give 1 or more")
     with service.moving(run_id) as (session, progress):
@@ -131,14 +134,18 @@ def step(service: RunService, run_id: str, count: int) -> RunRecord:
                 if session.closed.is_set() or session.breaks.stops != stops:
                     break
                 service.submit(run_id, progress.state.decided, Decision())
+                if session.waiting:
+                    break
             return service.record(run_id)
         if session.status is Status.RUNNING:
             service.hold(session, stopping.without_goal(session))
         stops, left, at_once = session.breaks.stops, count, _AT_ONCE
         while left and not session.closed.is_set() and session.breaks.stops == stops:
-            # A few at a time: batches are committed on the way, and a cancel ends it.
+            # A few at a time: batches are committed on the way.
             began = service.clock.monotonic()
             left -= service.advance(session, min(left, at_once))
+            if session.waiting:
+                break
             quick = service.clock.monotonic() - began < BATCH_SECONDS / 4
             at_once = 2 * at_once if quick else max(at_once // 2, 1)
         if not session.closed.is_set():

@@ -32,6 +32,7 @@ from engine.runs import (
     stopping,
     wheel,
 )
+from engine.runs.acting import Acting
 from engine.runs.breakpoints import encode, of_texts
 from engine.runs.clock import Clock, SystemClock, wall_text
 from engine.runs.commit import Committer
@@ -88,6 +89,7 @@ class RunService:
         self.clock = clock or SystemClock()
         self.surface = surface
         self.sessions: dict[str, Session] = {}
+        self.acting = Acting()
         self.ready: Callable[[Session], None] = lambda _session: None
         self.completed: Callable[[Session], None] = lambda _session: None
         self.decider: Callable[[Session], Decider | None] = lambda _session: None
@@ -229,14 +231,17 @@ class RunService:
         """Let the run's own driver make up to ``steps`` decisions; return how many it made.
 
         Called by the host while it holds the session. What is computed waits for the next batch;
-        the end of the data, ruin and a fault of the strategy end the run.
+        the end of the data, ruin and a fault of the strategy end the run. Where somebody waits for
+        the session no more are made than the one in progress.
         """
         progress, decide = session.progress, session.decide
         assert progress is not None
         assert decide is not None
         before = progress.state.decided
         with captured(session.output):
-            advanced, hits = session.breaks.advance(decide, progress, before + steps)
+            advanced, hits = session.breaks.advance(
+                decide, progress, before + steps, session.waiting
+            )
         if advanced.state.done:
             # Written while the figures of the whole run are computed.
             self.flush(session, wait=False)
@@ -284,7 +289,8 @@ class RunService:
     def step(self, run_id: str, count: int = 1) -> RunRecord:
         """Make ``count`` decisions now and commit them: a strategy decides, a person's run holds.
 
-        A running strategy is paused first, so that what follows is by hand.
+        A running strategy is paused first, so that what follows is by hand. Fewer are made where
+        somebody else operates on the run meanwhile.
         """
         return deciding.step(self, run_id, count)
 
@@ -400,7 +406,7 @@ class RunService:
         """
         session = self.sessions.get(run_id)
         if session is not None:
-            with session.claim(PATIENCE_SECONDS) as held:
+            with self.acting, session.claim(PATIENCE_SECONDS) as held:
                 if session.closed.is_set():
                     pass
                 elif held:
@@ -579,7 +585,7 @@ class RunService:
         session = self.sessions.get(run_id)
         if session is None:
             raise RunNotActive(f"run {run_id} is {self.record(run_id).status}", field="run")
-        with session.claim():
+        with self.acting, session.claim():
             if session.closed.is_set() or session.status not in MOVING or not session.progress:
                 raise RunNotActive(f"run {run_id} is {self.record(run_id).status}", field="run")
             yield session, session.progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,10 +22,12 @@ from engine.runs.lifecycle import Status
 from engine.runs.output import RunOutput
 from engine.runs.requests import Prepared
 from engine.sim import digest, metrics
+from engine.sim.activity import Activity
 from engine.sim.observation import Observation
 from engine.sim.records import joined_fills
 from engine.sim.simulation import Simulation
 from engine.sim.state import Advance, State, StepResult
+from engine.store.seal import Hashed
 from engine.store.writes import Append, Connection, StepRow
 
 if TYPE_CHECKING:
@@ -49,8 +51,11 @@ class Decider(Protocol):
     def __call__(self, observation: Observation, /) -> object:
         """The answer at a step. Raises ``StrategyFault``."""
 
-    def advance(self, simulation: Simulation, state: State, stop: int, /) -> Advance:
-        """Make decisions until ``stop`` of them are made, or the run is over, or a fault."""
+    def advance(
+        self, simulation: Simulation, state: State, stop: int, halt: Sized = (), /
+    ) -> Advance:
+        """Make decisions until ``stop`` of them are made, or the run is over, or a fault; at least
+        one, and then no more once ``halt`` holds something."""
 
     def close(self) -> None:
         """Let go of what is more than memory; whoever waits for an answer gets a fault."""
@@ -90,6 +95,7 @@ class Mark(NamedTuple):
 
     state: State
     tally: metrics.Tally
+    activity: Activity
     fills: int
     cash_flows: int
     equity: int
@@ -106,6 +112,7 @@ class Progress:
         self.simulation = simulation
         self.state: State = simulation.initial()
         self.tally = metrics.Tally.of(simulation.rules)
+        self._activity = Activity()
         self._fills: list[Sequence[Fill]] = []
         self.cash_flows: list[CashFlow] = []
         self._equity: list[NDArray[np.float64]] = []
@@ -115,6 +122,7 @@ class Progress:
         """Advance to ``state``, which ``result`` led to."""
         self.state = state
         self.tally = self.tally.after(result)
+        self._activity.take(result.fills, result.cash_flows)
         if result.fills:
             self._fills.append(result.fills)
         self.cash_flows.extend(result.cash_flows)
@@ -127,6 +135,7 @@ class Progress:
         return Mark(
             self.state,
             self.tally,
+            self._activity.copy(),
             len(self._fills),
             len(self.cash_flows),
             len(self._equity),
@@ -135,7 +144,7 @@ class Progress:
 
     def back_to(self, mark: Mark) -> None:
         """Forget what was taken since ``mark``: it did not come into the ledger."""
-        self.state, self.tally = mark.state, mark.tally
+        self.state, self.tally, self._activity = mark.state, mark.tally, mark.activity
         del self._fills[mark.fills :], self.cash_flows[mark.cash_flows :]
         del self._equity[mark.equity :]
         self._digest = mark.digest
@@ -183,12 +192,11 @@ class Progress:
 
     def final_columns(self) -> dict[str, Any]:
         """Columns of ``runs`` with the figures of policy F1 to F5 over what has been settled."""
-        figures = metrics.compute(
+        figures = metrics.figures_of(
             self.simulation.panel,
             self.simulation.rules,
             np.concatenate(self._equity),
-            self.fills,
-            self.cash_flows,
+            self._activity,
         )
         columns = {name: figures[name] for name in FIGURE_COLUMNS}
         return columns | {"metrics": figures}
@@ -214,9 +222,10 @@ class Session:
     """One live run in this process.
 
     ``lock`` is held by whoever moves the run: an engine thread for a slice, or a caller of the
-    service for an operation. A caller announces itself with ``claim``, and engine threads then
-    leave the run alone, because a lock alone is not fair. What ``breaks`` holds comes from
-    ``metadata`` and goes back into it, and so outlives the session.
+    service for an operation. A caller announces itself with ``claim``: whoever moves the run then
+    ends with the step in progress, because of what ``waiting`` holds, and engine threads leave the
+    run alone, because a lock alone is not fair. What ``breaks`` holds comes from ``metadata`` and
+    goes back into it, and so outlives the session.
     """
 
     run_id: str
@@ -246,6 +255,8 @@ class Session:
     breaks: Breakpoints = field(init=False)
     closed: threading.Event = field(default_factory=threading.Event)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    hashed: Hashed = field(default_factory=Hashed)
+    waiting: list[object] = field(default_factory=list)
     _claims: int = 0
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -281,10 +292,20 @@ class Session:
 
     @contextmanager
     def claim(self, timeout: float = -1) -> Iterator[bool]:
-        """Hold the run for an operation; yields False if ``timeout`` seconds did not suffice."""
+        """Hold the run for an operation; yields False if ``timeout`` seconds did not suffice.
+
+        With a timeout of 0 it only looks, and nobody ends anything for it.
+        """
         with self._counting:
             self._claims += 1
-        held = self.lock.acquire(timeout=timeout)
+        held = self.lock.acquire(blocking=False)
+        if not held and timeout:
+            me = object()
+            self.waiting.append(me)
+            try:
+                held = self.lock.acquire(timeout=timeout)
+            finally:
+                self.waiting.remove(me)
         try:
             yield held
         finally:

@@ -181,3 +181,5 @@ def aim(service: RunService, session: Session, progress: Progress, condition: st
             breaks.goal = None  # the decision that ends the run is for a person to make
         else:
             service.submit(session.run_id, progress.state.decided, HOLD)
+            if session.waiting:
+                breaks.goal = None  # somebody else wants the run

@@ -7,7 +7,7 @@ the kernel goes on from what it left. Both give the same bits, so nobody can tel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Final, Protocol
 
 import numpy as np
@@ -92,7 +92,12 @@ class RowDecisions(Records[tuple[int, Decision]]):
 
 
 def advance_rows(
-    simulation: Simulation, state: State, rows: WeightRows, stop: int, kernel: Kernel
+    simulation: Simulation,
+    state: State,
+    rows: WeightRows,
+    stop: int,
+    kernel: Kernel,
+    halt: Sized = (),
 ) -> Advance:
     """As ``Simulation.advance``, of the decisions that the rows mean."""
 
@@ -105,11 +110,14 @@ def advance_rows(
     while state.decided < stop and not state.done:
         end = simulation.plain_until(state, stop)
         if end - state.decided < FEWEST or max(map(abs, state.lots)) > _MOST_LOTS:
-            state, result, fault = simulation.advance(state, decide, max(end, state.decided + 1))
+            until = max(end, state.decided + 1)
+            state, result, fault = simulation.advance(state, decide, until, halt=halt)
             assert fault is None, fault
         else:
             state, result = _run(simulation, state, rows, end, kernel)
         parts.append(result)
+        if halt:
+            break
     if not parts:
         return simulation.advance(state, decide, stop)
     whole = join(parts)

@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import isfinite, sqrt
-from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.model import CashFlow, Fill, Rules
+from engine.sim.activity import Activity, Traded, total
 from engine.sim.panel import Floats, Panel
-from engine.sim.records import Fills
 from engine.sim.state import StepResult
 
 # A deviation of returns below this is the rounding of equal returns, not a spread.
@@ -44,54 +42,6 @@ FORMULAS: Final[Mapping[str, str]] = {
     "num_trades": "round trips closed: to flat, or through zero",
     "num_fills": "executions",
 }
-
-
-class Traded(NamedTuple):
-    """Fills as columns, in their order. ``notional`` is price x quantity; ``closes`` says whether a
-    fill took a holding to zero or through it; ``after`` is the holding it left."""
-
-    steps: list[int]
-    symbols: list[str]
-    notional: Floats
-    commission: Floats
-    fees: Floats
-    slippage: Floats
-    realized: Floats
-    after: Floats
-    closes: NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, fills: Sequence[Fill]) -> Traded:
-        """The columns of some fills, without making records of packed ones."""
-        if isinstance(fills, Fills):
-            rows, names = fills.rows, fills.legend.symbols
-            steps, symbols = rows["step"].tolist(), [names[i] for i in rows["column"].tolist()]
-            buys, quantity, after = rows["lots"] > 0, fills.quantities(), fills.positions()
-            price, slippage = rows["price"], fills.slippages()
-            commission, fees, realized = rows["commission"], rows["fees"], rows["realized"]
-        else:
-            steps, symbols = [f.step_index for f in fills], [f.symbol for f in fills]
-            buys = np.array([fill.side == "buy" for fill in fills], dtype=np.bool_)
-            figures = np.array([(*fill[6:8], *fill[9:14]) for fill in fills], dtype=np.float64)
-            quantity, price, commission, fees, slippage, realized, after = figures.reshape(-1, 7).T
-        beyond = after * np.where(buys, 1.0, -1.0) > 0.0
-        through = beyond & (np.abs(after) < quantity * (1.0 - 1e-12))
-        return cls(
-            steps,
-            symbols,
-            quantity * price,
-            commission,
-            fees,
-            slippage,
-            realized,
-            after,
-            (after == 0.0) | through,
-        )
-
-
-def _total(values: Floats, before: float = 0.0) -> float:
-    """The sum, added in order: the same however fills are divided among results."""
-    return float(np.add.accumulate(np.concatenate(([before], values)))[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +85,9 @@ class Tally:
             lowest,
             self.num_fills + len(traded.steps),
             self.num_trades + int(np.count_nonzero(traded.closes)),
-            _total(traded.commission, self.commission),
-            _total(traded.fees, self.fees),
-            _total(traded.slippage, self.slippage),
+            total(traded.commission, self.commission),
+            total(traded.fees, self.fees),
+            total(traded.slippage, self.slippage),
         )
 
 
@@ -153,21 +103,25 @@ def compute(
     ``equity`` is float64, one value per settled grid point from 0 on (fewer than the panel's, where
     the run ended early). Periods a year are the panel's ``sessions_per_year``.
     """
+    return figures_of(panel, rules, equity, Activity.of(fills, cash_flows))
+
+
+def figures_of(panel: Panel, rules: Rules, equity: Floats, activity: Activity) -> dict[str, Any]:
+    """As ``compute``, of fills and payments that have been summed up on the way."""
     initial_cash = rules.cash
     figures: dict[str, Any] = dict.fromkeys(FORMULAS)
-    traded = Traded.of(fills)
-    figures["num_fills"] = len(fills)
-    figures |= _costs(traded)
-    figures |= _round_trips(traded, cash_flows)
+    figures["num_fills"] = activity.num_fills
+    figures |= _costs(activity)
+    figures |= activity.round_trips()
     if not len(equity):
         return figures
     curve = np.concatenate(([initial_cash], equity))
     figures["total_return"] = float(curve[-1] / curve[0] - 1.0) if initial_cash > 0 else None
     figures["max_drawdown"] = float((curve / np.maximum.accumulate(curve) - 1.0).min())
-    figures["exposure"] = _exposure(traded, len(equity))
+    figures["exposure"] = activity.exposure(len(equity))
     mean_equity = float(equity.mean())
     if mean_equity > 0.0:
-        figures["turnover"] = _total(traded.notional) / 2.0 / mean_equity
+        figures["turnover"] = activity.notional / 2.0 / mean_equity
     closing = _session_closes(panel, len(equity))
     dates = [panel.session_dates[panel.sessions[step]] for step in closing]
     daily = np.concatenate(([initial_cash], equity[closing]))
@@ -237,75 +191,10 @@ def _longest_drawdown(daily: Floats, dates: Sequence[str]) -> int:
     return longest
 
 
-def _costs(traded: Traded) -> dict[str, float]:
-    commission, fees = _total(traded.commission), _total(traded.fees)
-    slippage = _total(traded.slippage)
+def _costs(activity: Activity) -> dict[str, float]:
     return {
-        "total_commission": commission,
-        "total_fees": fees,
-        "total_slippage": slippage,
-        "total_costs": commission + fees + slippage,
+        "total_commission": activity.commission,
+        "total_fees": activity.fees,
+        "total_slippage": activity.slippage,
+        "total_costs": activity.commission + activity.fees + activity.slippage,
     }
-
-
-def _round_trips(traded: Traded, cash_flows: Iterable[CashFlow]) -> dict[str, Any]:
-    """Trips from flat to flat by symbol; a flip through zero closes one and opens the next.
-
-    Their profit is what their fills realised, and what a split on the way paid in cash.
-    """
-    profits: list[float] = []
-    holds: list[int] = []
-    running: dict[str, tuple[int, float]] = {}  # symbol -> first step, profit so far
-    happenings = zip(
-        traded.steps,
-        traded.symbols,
-        traded.realized.tolist(),
-        traded.closes.tolist(),
-        traded.after.tolist(),
-        strict=True,
-    )
-    paid = [
-        (flow.step_index, flow.symbol or "", flow.realized_pnl, False, 0.0)
-        for flow in cash_flows
-        if flow.kind == "cash_in_lieu"
-    ]
-    # At one grid point splits come before fills; a stable sort keeps them there.
-    ordered = sorted([*paid, *happenings], key=itemgetter(0)) if paid else happenings
-    for step, symbol, realized, closes, after in ordered:
-        begun, profit = running.get(symbol, (step, 0.0))
-        profit += realized
-        if closes:
-            profits.append(profit)
-            holds.append(step - begun)
-            running.pop(symbol, None)
-            if after:
-                running[symbol] = (step, 0.0)
-        else:
-            running[symbol] = (begun, profit)
-    figures: dict[str, Any] = {"num_trades": len(profits)}
-    if profits:
-        won = sum(profit for profit in profits if profit > 0.0)
-        lost = -sum(profit for profit in profits if profit < 0.0)
-        figures["win_rate"] = sum(profit > 0.0 for profit in profits) / len(profits)
-        figures["expectancy"] = sum(profits) / len(profits)
-        figures["average_hold_bars"] = sum(holds) / len(holds)
-        if lost > 0.0:
-            figures["profit_factor"] = won / lost
-    return figures
-
-
-def _exposure(traded: Traded, rows: int) -> float:
-    """Share of grid points that end with some symbol held, as the fills leave it."""
-    held: set[str] = set()
-    exposed, since = 0, 0
-    for step, symbol, after in zip(
-        traded.steps, traded.symbols, traded.after.tolist(), strict=True
-    ):
-        exposed += (step - since) if held else 0
-        since = step
-        if after:
-            held.add(symbol)
-        else:
-            held.discard(symbol)
-    exposed += (rows - since) if held else 0
-    return exposed / rows

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.model import Fill, Rules
-from engine.sim.metrics import Traded
+from engine.sim.activity import Traded
 from engine.sim.panel import Floats
 
 

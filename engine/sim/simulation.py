@@ -9,7 +9,7 @@ those of ``step``, bit for bit.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from types import MappingProxyType
 from typing import Any, Final, cast
 
@@ -102,10 +102,17 @@ class Simulation:
         return batch.finish()
 
     def advance(
-        self, state: State, decide: Decide, stop: int, explain: Explain | None = None
+        self,
+        state: State,
+        decide: Decide,
+        stop: int,
+        explain: Explain | None = None,
+        halt: Sized = (),
     ) -> Advance:
         """Ask ``decide`` for decisions until ``stop`` of them are made, or the run is over.
 
+        Once ``halt`` holds anything (another thread may put it there), it ends after the decision
+        in progress.
         ``decide`` gets each step's observation and answers what ``codec.as_decision`` takes. A
         ``StrategyFault`` that it raises ends the advance before that step and is given back; so
         does what ``explain`` makes of any other exception, which passes through without it. Raises
@@ -117,7 +124,7 @@ class Simulation:
         fault: StrategyFault | None = None
         while batch.decided < stop and batch.ended is None:
             try:
-                decision = batch.ask_while_plain(decide, stop, explain)
+                decision = batch.ask_while_plain(decide, stop, explain, halt)
             except StrategyFault as raised:
                 fault = raised
                 break
@@ -127,6 +134,8 @@ class Simulation:
                 except StrategyFault as raised:
                     fault = raised
                     break
+            if halt:
+                break
         after, result = batch.finish()
         return Advance(after, result, fault)
 
@@ -246,7 +255,7 @@ class _Batch:
         return Observation(sim._view, step, preview.account())
 
     def ask_while_plain(
-        self, decide: Decide, stop: int, explain: Explain | None
+        self, decide: Decide, stop: int, explain: Explain | None, halt: Sized
     ) -> Decision | None:
         """Ask for decisions, and make them, while there is no more to it than the market.
 
@@ -272,6 +281,8 @@ class _Batch:
         step = begin
         try:
             for step in range(begin, end):
+                if halt and step > begin:
+                    return None
                 try:
                     answer = decide(Observation(view, step, account))
                     if answer is None:

@@ -42,6 +42,7 @@ from engine.store.columns import (
 )
 from engine.store.connection import WritingConnection
 from engine.store.image import MOST_ROWS, image
+from engine.store.seal import Hashed
 from engine.store.values import encode_columns, quoted
 
 _FEWEST_LAID_OUT: Final = 500
@@ -80,7 +81,7 @@ class Append:
     ``digest`` closes the batch. ``columns`` are columns of ``runs`` to set with it; ``step_index``
     is set from the rows, ``updated_at`` from ``at``. ``events`` are kinds with their data, for the
     change feed. The lease is ``owner``, ``epoch`` and a status
-    in ``sources``.
+    in ``sources``. ``hashed`` takes in the steps of the batches before.
     """
 
     run_id: str
@@ -102,6 +103,7 @@ class Append:
     columns: Mapping[str, Any] = field(default_factory=dict)
     events: Sequence[tuple[str, Mapping[str, Any]]] = ()
     sources: Collection[str] = MOVING
+    hashed: Hashed | None = None
 
 
 def laid_out(batch: Append) -> bytes | None:
@@ -139,6 +141,8 @@ def append(conn: sqlite3.Connection, batch: Append) -> bool:
         return False
     failpoint("append.leased")
     run_id = batch.run_id
+    if batch.hashed is not None:
+        batch.hashed.take_in(conn, run_id, batch.epoch)
     staged = isinstance(conn, WritingConnection) and conn.beside is batch
     _equity(conn, batch, staged)
     failpoint("append.equity")

@@ -49,18 +49,93 @@ def row_hash(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(codec.dumps({**kept, "metadata": metadata}).encode()).hexdigest()
 
 
-def log_hash(conn: sqlite3.Connection, run_id: str, seq: int) -> str:
+class Hashed:
+    """The hash of a live run's log as far as it is known already: its first steps.
+
+    Steps are most of a log, and nothing but a rewind changes one that is committed. So its owner
+    hashes them as they come, and the end of a long run need not read them all again.
+    """
+
+    def __init__(self) -> None:
+        self._start(None)
+
+    def _start(self, epoch: int | None) -> None:
+        self._epoch = epoch
+        self._next = 0
+        self._sha = hashlib.sha256(_heading(_FIRST))
+
+    def take_in(self, conn: sqlite3.Connection, run_id: str, epoch: int) -> None:
+        """Hash the steps that have been added since.
+
+        To be called inside a transaction that has added none itself: what it reads is committed
+        then, and stays whether this transaction is or not.
+        """
+        if epoch != self._epoch:  # rewound, perhaps
+            self._start(epoch)
+        self._next = _add_steps(self._sha, conn, run_id, self._next)
+
+    def whole(self, conn: sqlite3.Connection, run_id: str, epoch: int) -> Any:
+        """The hash over all steps, those of this transaction too; this one stays as it is."""
+        if epoch != self._epoch:
+            self._start(epoch)
+        found = self._sha.copy()
+        _add_steps(found, conn, run_id, self._next)
+        return found
+
+
+_FIRST: Final = next(iter(_LOG))
+_AT_ONCE: Final = 2_000
+"""Rows that SQLite makes one text of: each row asked for alone is a wait for the interpreter."""
+
+
+def _heading(table: str) -> bytes:
+    return f"{table}\n".encode()
+
+
+def _columns(conn: sqlite3.Connection, table: str) -> list[tuple[str, str]]:
+    """Name and type of the table's columns, in the order in which they are hashed."""
+    return sorted(
+        (str(name), str(kind)) for _, name, kind, *_ in conn.execute(f"PRAGMA table_info({table})")
+    )
+
+
+def _line(columns: list[tuple[str, str]]) -> str:
+    """SQL: a row as text."""
+    return " || ".join(
+        f"iif({quoted(name)} IS NULL, '', '{name}=' || quote({quoted(name)}) || ';')"
+        for name, _ in columns
+    )
+
+
+def _add_steps(found: Any, conn: sqlite3.Connection, run_id: str, first: int) -> int:
+    """Add the steps from ``first`` on to a hash; the step to go on from."""
+    sql = (
+        "SELECT group_concat(line, ''), max(step_index), count(*) FROM ("
+        f"SELECT {_line(_columns(conn, _FIRST))} AS line, step_index FROM {_FIRST} "
+        f"WHERE run_id = ? AND step_index >= ? ORDER BY step_index LIMIT {_AT_ONCE})"
+    )
+    while True:
+        text, last, rows = conn.execute(sql, (run_id, first)).fetchone()
+        if rows:
+            found.update(text.encode())
+            first = last + 1
+        if rows < _AT_ONCE:
+            return first
+
+
+def log_hash(conn: sqlite3.Connection, run_id: str, seq: int, steps: Any = None) -> str:
     """SHA-256 over the run's log as stored: steps, commits, discarded rows, events up to ``seq``.
 
-    What is NULL stays out, so that a column which a later version adds changes no hash.
+    ``steps`` is the hash over all steps, where that is known. What is NULL stays out, so that a
+    column which a later version adds changes no hash.
     """
-    found = hashlib.sha256()
-    for table, order in _LOG.items():
-        columns = sorted(
-            (str(name), str(kind))
-            for _, name, kind, *_ in conn.execute(f"PRAGMA table_info({table})")
-        )
-        found.update(f"{table}\n".encode())
+    if steps is None:
+        steps = hashlib.sha256(_heading(_FIRST))
+        _add_steps(steps, conn, run_id, -(2**62))
+    found = steps
+    for table, order in list(_LOG.items())[1:]:
+        columns = _columns(conn, table)
+        found.update(_heading(table))
         only = "run_id = ? AND seq <= ?" if table == "events" else "run_id = ?"
         values = (run_id, seq) if table == "events" else (run_id,)
         if any(kind == "REAL" for _, kind in columns):
@@ -74,14 +149,17 @@ def log_hash(conn: sqlite3.Connection, run_id: str, seq: int) -> str:
                 kept = {name: value for (name, _), value in pairs if value is not None}
                 found.update(codec.dumps(kept).encode())
         else:
-            text = " || ".join(
-                f"iif({quoted(name)} IS NULL, '', '{name}=' || quote({quoted(name)}) || ';')"
-                for name, _ in columns
+            # One text of many rows, in their order, which the LIMIT keeps.
+            sql = (
+                f"SELECT group_concat(line, ''), count(*) FROM (SELECT {_line(columns)} AS line "
+                f"FROM {table} WHERE {only} ORDER BY {order} LIMIT {_AT_ONCE} OFFSET ?)"
             )
-            sql = f"SELECT {text} FROM {table} WHERE {only} ORDER BY {order}"
-            for (line,) in conn.execute(sql, values):
-                found.update(line.encode())
-    return found.hexdigest()
+            done, more = 0, True
+            while more:
+                text, count = conn.execute(sql, (*values, done)).fetchone()
+                found.update((text or "").encode())
+                done, more = done + count, count == _AT_ONCE
+    return str(found.hexdigest())
 
 
 def stored_row(conn: sqlite3.Connection, run_id: str) -> dict[str, Any] | None:
@@ -90,8 +168,13 @@ def stored_row(conn: sqlite3.Connection, run_id: str) -> dict[str, Any] | None:
     return None if row is None else dict(zip(RUN_COLUMNS, row, strict=True))
 
 
-def end_row(conn: sqlite3.Connection, run_id: str, status: str) -> None:
-    """Give a run its terminal ``status``, sealed; everything else of its row is there already."""
+def end_row(
+    conn: sqlite3.Connection, run_id: str, status: str, hashed: Hashed | None = None
+) -> None:
+    """Give a run its terminal ``status``, sealed; everything else of its row is there already.
+
+    ``hashed`` is what its owner knows of its log's hash.
+    """
     row = stored_row(conn, run_id)
     assert row is not None
     last = conn.execute(
@@ -100,7 +183,8 @@ def end_row(conn: sqlite3.Connection, run_id: str, status: str) -> None:
     metadata = codec.loads(row["metadata"])
     metadata[FINAL_DIGEST] = last[0] if last else None
     (seq,) = conn.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
-    metadata[LOG] = {"seq": seq, "hash": log_hash(conn, run_id, seq)}
+    steps = None if hashed is None else hashed.whole(conn, run_id, row["lease_epoch"])
+    metadata[LOG] = {"seq": seq, "hash": log_hash(conn, run_id, seq, steps)}
     row |= {"status": status, "metadata": codec.dumps(metadata)}
     metadata[ROW_HASH] = row_hash(row)
     conn.execute(

@@ -17,7 +17,7 @@ from engine.store.append import Append, StepRow, append, laid_out
 from engine.store.connection import WritingConnection
 from engine.store.records import Command
 from engine.store.schema import ACTIVE
-from engine.store.seal import end_row
+from engine.store.seal import Hashed, end_row
 from engine.store.values import encode_columns, quoted
 
 __all__ = [
@@ -51,7 +51,7 @@ _END_ORDERS = (
     "UPDATE orders SET reason = 'run_ended', "
     "status = iif(filled_quantity > 0, 'partially_filled', 'cancelled'), "
     "closed_step = (SELECT max(step_index - 1, 0) FROM runs WHERE run_id = ?) "
-    "WHERE run_id = ? AND status IN ('pending', 'resting')"
+    "WHERE run_id = ? AND step_index >= ? AND status IN ('pending', 'resting')"
 )
 
 _CHILDREN = (
@@ -116,12 +116,17 @@ def transition(
     reason: str | None,
     at: str,
     columns: Mapping[str, Any],
+    alive_from: int | None = 0,
+    hashed: Hashed | None = None,
 ) -> bool:
     """Move a run to status ``to`` if it is in one of ``sources`` and the lease is as given.
 
     ``owner`` or ``epoch`` None asks for none in particular. ``columns`` are set with it. Whether it
     landed: False has changed nothing. The ``status`` event carries from, to and reason. The orders
-    that were alive when a run is cancelled or fails end with it; a run that ends is sealed.
+    that were alive when a run is cancelled or fails end with it; a run that ends is sealed. Its
+    owner knows more, and so makes it quick however long the run was: none of the orders alive is of
+    a step before ``alive_from`` (None: there are none), ``hashed`` is what it has of the log's
+    hash.
     """
     before = _status(conn, run_id)
     if before is None or before not in {str(source) for source in sources}:
@@ -136,13 +141,13 @@ def transition(
     ).rowcount
     if not changed:
         return False
-    if to in _CUT_SHORT:
-        conn.execute(_END_ORDERS, (run_id, run_id))
+    if to in _CUT_SHORT and alive_from is not None:
+        conn.execute(_END_ORDERS, (run_id, run_id, alive_from))
     # Before the seal, which is of the feed as well.
     _status_event(conn, run_id, before, str(to), reason, at)
     if ends:
         failpoint("end.unsealed")
-        end_row(conn, run_id, str(to))
+        end_row(conn, run_id, str(to), hashed)
         failpoint("end.sealed")
     if to == _LEFT:
         refuse_commands(conn, run_id, at)

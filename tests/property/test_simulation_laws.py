@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.errors import StrategyError
 from engine.model import Decision, Rules
 from engine.sim import metrics, simulation
+from engine.sim.activity import Activity
 from engine.sim.digest import canonical_bytes
 from engine.sim.lots import LotGrid
 from engine.sim.observation import Observation
@@ -279,15 +280,18 @@ def test_running_figures_are_the_final_ones(run: Run, chunk: int) -> None:
     sim = Simulation(panel, rules)
     state, result = sim.start(sim.initial())
     tally = metrics.Tally.of(rules).after(result)
+    activity = Activity.of(result.fills, result.cash_flows)
     results = [result]
     while not state.done:
         state, result, _ = sim.advance(
             state, lambda obs: decisions.get(obs.step), state.decided + chunk
         )
         tally = tally.after(result)
+        activity.take(result.fills, result.cash_flows)
         results.append(result)
     whole = join(results)
     figures = metrics.compute(panel, rules, whole.equity, whole.fills, whole.cash_flows)
+    assert metrics.figures_of(panel, rules, whole.equity, activity) == figures
     assert tally.num_fills == figures["num_fills"]
     assert tally.num_trades == figures["num_trades"]
     assert tally.max_drawdown == figures["max_drawdown"]
