@@ -32,7 +32,11 @@ from engine.store.structure import file_faults
 
 _CHUNK = 20_000
 _LISTS: Final = frozenset({"tags", "symbols"})
+_KEPT: Final = 1_000
+"""Records of runs that have ended, kept by a reader."""
+_TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
 _RUNS = "SELECT " + ", ".join(f'"{name}"' for name in RUN_COLUMNS) + " FROM runs"
+_KEYED_RUNS = _RUNS.removesuffix(" FROM runs") + ", run_key FROM runs"
 _COMMANDS = f"SELECT {', '.join(Command._fields)} FROM commands"
 _JSON_AT = tuple((RUN_COLUMNS.index(name), name in _LISTS) for name in sorted(JSON_COLUMNS))
 
@@ -61,6 +65,9 @@ class Reader(Closing):
         self._conn = conn
         # SQLite connections that threads share without this lose rows in silence.
         self._lock = threading.RLock()
+        # By key, which is given once. Nothing changes a row that is terminal; a run that has been
+        # deleted since is not asked for.
+        self._ended: dict[int, RunRecord] = {}
 
     @classmethod
     def open(cls, path: str | Path, *, vfs: str | None = None, check: bool = True) -> Reader:
@@ -128,11 +135,36 @@ class Reader(Closing):
         if not all_runs:
             where.append("baseline_of IS NULL")
         condition = f" WHERE {' AND '.join(where)}" if where else ""
+        if limit is not None and limit <= _KEPT:
+            return self._newest_runs(condition, values, limit)
         rows = self._all(
-            f"{_RUNS}{condition} ORDER BY run_key DESC LIMIT ?",
-            (*values, -1 if limit is None else limit),
+            f"{_RUNS}{condition} ORDER BY run_key DESC LIMIT ?", (*values, _limit(limit))
         )
         return [_run(row) for row in rows]
+
+    def _newest_runs(self, condition: str, values: list[Any], limit: int) -> list[RunRecord]:
+        """The same, where most have been read before: those that had ended are not read again."""
+        with self.moment():
+            keys = self._all(
+                f"SELECT run_key FROM runs{condition} ORDER BY run_key DESC LIMIT ?",
+                (*values, limit),
+            )
+            wanted = [int(row[0]) for row in keys]
+            unknown = [key for key in wanted if key not in self._ended]
+            rows = self._all(
+                f"{_KEYED_RUNS} WHERE run_key IN (SELECT value FROM json_each(?))",
+                (codec.dumps(unknown),),
+            )
+            read = {int(row[-1]): _run(row[:-1]) for row in rows}
+            found = [self._ended.get(key) or read[key] for key in wanted]
+            self._ended |= {key: run for key, run in read.items() if run.status in _TERMINAL}
+            if len(self._ended) > _KEPT:
+                self._ended = {
+                    key: run
+                    for key, run in zip(wanted, found, strict=True)
+                    if run.status in _TERMINAL
+                }
+        return found
 
     def run(self, run_id: str) -> RunRecord:
         """The row of a run. Raises ``RunNotFound``."""
@@ -412,12 +444,12 @@ class Reader(Closing):
         except (TypeError, KeyError) as error:
             raise ValueError(f"events, kind progress: {error!r}") from error
 
-    def commits(self, run_id: str) -> list[CommitRecord]:
-        """The run's digest chain, in order."""
+    def commits(self, run_id: str, *, since: int = -1) -> list[CommitRecord]:
+        """The run's digest chain, in order; from the commit on that closed step ``since``."""
         rows = self._all(
             "SELECT last_step, digest, lease_epoch FROM commits WHERE run_id = ? "
-            "ORDER BY last_step",
-            (run_id,),
+            "AND last_step >= ? ORDER BY last_step",
+            (run_id, since),
         )
         return [CommitRecord(*row) for row in rows]
 

@@ -16,20 +16,31 @@ from engine.store.reader import Reader
 from tests.store.kit import add, batch, busy_batch, start
 
 TAIL = 500
+POLL_SECONDS = 0.1
 
 
 def say(*words: object) -> None:
     print(*words, flush=True)
 
 
-def read(path: Path, threads: str) -> None:
-    """Read in so many threads until a line comes; say how often, how many errors and half-steps."""
+def read(path: Path, threads: str, pace: str = "full") -> None:
+    """Read in so many threads until a line comes; say how often, how many errors and half-steps.
+
+    At ``full`` pace without a pause; else as screens do, ten times a second if anything changed.
+    """
     reads, errors, halves = [0], list[str](), list[str]()
     stop = threading.Event()
 
     def look() -> None:
         with Reader.open(path) as reader:
+            seen = -1
             while not stop.is_set():
+                if pace != "full":
+                    stop.wait(POLL_SECONDS)
+                    version = reader.data_version()
+                    if version == seen:
+                        continue
+                    seen = version
                 try:
                     what = half_step(reader)
                 except LedgerError as error:
@@ -59,7 +70,7 @@ def half_step(reader: Reader) -> str | None:
         settled = run.step_index
         since = max(settled - TAIL, 0)
         tail = reader.equity("run-1", since=since)
-        commits = reader.commits("run-1")[-1:]
+        commits = reader.commits("run-1", since=settled - 1)
         fills = reader.fills("run-1", since=settled - 1)
         orders = reader.orders("run-1", since=settled - 1)
         steps = reader.steps("run-1", since=settled - 1)
@@ -76,16 +87,22 @@ def half_step(reader: Reader) -> str | None:
 
 
 def write(path: Path) -> None:
-    """Write as fast as can be until a line comes: batches that end with a busy step, and their
-    steps' times; say how many steps, the largest WAL, and the times' percentiles in ms."""
-    stop = threading.Event()
+    """Write as fast as can be until a line comes: batches that end with a busy step.
+
+    Then, and at each line ``lap`` before, say how many steps there are; and since the last time the
+    largest WAL, what a commit took in ms (median, 99 of 100, most), and how long of that its
+    threads stood ready and no processor was free (the same three; -1 where that is not told).
+    """
+    stop, lap = threading.Event(), threading.Event()
 
     def wait() -> None:
-        sys.stdin.readline()
+        while sys.stdin.readline().strip() == "lap":
+            lap.set()
         stop.set()
 
     threading.Thread(target=wait, daemon=True).start()
     times: list[float] = []
+    waits: list[float] = []
     largest = first = 0
     wal = path.with_name(f"{path.name}-wal")
     with Ledger.open(path) as ledger:
@@ -93,19 +110,40 @@ def write(path: Path) -> None:
         key = start(ledger, owner_instance=instance.id)
         own = {"owner": instance.id}
         assert add(ledger, busy_batch(key, 0, **own))
+        threads = (threading.get_native_id(), ledger.write(lambda _: threading.get_native_id()))
         say("writing")
         first = 1
         while not stop.is_set():
-            began = time.monotonic()
-            assert add(ledger, batch(key, first, 49, **own))
-            assert add(ledger, busy_batch(key, first + 49, **own))
-            times.append((time.monotonic() - began) / 2)
+            for part in (batch(key, first, 49, **own), busy_batch(key, first + 49, **own)):
+                began, waited = time.monotonic(), stood_ready(threads)
+                assert add(ledger, part)
+                times.append(time.monotonic() - began)
+                waits.append(stood_ready(threads) - waited)
             first += 50
             largest = max(largest, wal.stat().st_size)
+            if lap.is_set():
+                lap.clear()
+                say(first, largest, *percentiles(times), *percentiles(waits))
+                times, waits, largest = [], [], 0
         instance.release()
-    times.sort()
-    shown = [f"{times[int(share * (len(times) - 1))] * 1e3:.1f}" for share in (0.5, 0.99, 1.0)]
-    say(first, largest, *shown)
+    say(first, largest, *percentiles(times), *percentiles(waits))
+
+
+def stood_ready(threads: tuple[int, ...]) -> float:
+    """For how many seconds threads of this process have waited for a processor so far."""
+    try:
+        told = [Path(f"/proc/self/task/{thread}/schedstat").read_text() for thread in threads]
+    except OSError:
+        return float("nan")
+    return sum(int(line.split()[1]) for line in told) / 1e9
+
+
+def percentiles(times: list[float]) -> list[str]:
+    """Median, 99 of 100 and most, in ms."""
+    if not times or times[0] != times[0]:
+        return ["-1"] * 3
+    times = sorted(times)
+    return [f"{times[int(share * (len(times) - 1))] * 1e3:.1f}" for share in (0.5, 0.99, 1.0)]
 
 
 def hold(path: Path, seconds: str) -> None:
