@@ -134,7 +134,6 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._painted: dict[int, Row] = {}
         self._strips: dict[str, tuple[Row, tuple[str, str, int], Strip]] = {}
         self._cursor: int = 0
-        self._height = 0
         self._marked: frozenset[str] = frozenset()
         self._look = Styles(self)
         self._placed: tuple[Placed, ...] = ()
@@ -320,12 +319,6 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Highlighted(self, self.cursor_key))
         self._scroll_to_cursor()
 
-    def on_resize(self) -> None:
-        """A cursor that was in view stays in view."""
-        top, before, self._height = self.scroll_offset.y, self._height, self.size.height
-        if top <= self._cursor < top + before - HEADER_LINES:
-            self._scroll_to_cursor()
-
     def move_to_key(self, key: str) -> bool:
         """Put the cursor on the row of that key; whether there is one."""
         index = self._places.get(key)
@@ -343,12 +336,11 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
         return range(top, top + self._page())
 
     def _scroll_to_cursor(self) -> None:
-        # At once: a scroll that waits for a frame would come after the one of the next key.
         top, page = self.scroll_offset.y, self._page()
         if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False, immediate=True)
+            self.scroll_to(y=self._cursor, animate=False)
         elif self._cursor >= top + page:
-            self.scroll_to(y=self._cursor - page + 1, animate=False, immediate=True)
+            self.scroll_to(y=self._cursor - page + 1, animate=False)
 
     def action_up(self) -> None:
         """One row up."""

@@ -188,10 +188,10 @@ async def test_a_finished_run_replays(gateway: Gateway) -> None:
     run_id = by_name(gateway, "trend apple")
     async with deck(gateway, (80, 24), run_id=run_id) as (app, pilot):
         await ready(app, pilot)
-        run_screen(app).look_at(300)
+        run_screen(app).look_at(740)
         await pilot.press("+", "space")
         assert "replay 20 steps/s" in screen_text(app)
-        await until(pilot, lambda: (at(app) or 0) > 301)
+        await until(pilot, lambda: (at(app) or 0) > 741)
         await pilot.press("space")
         held = at(app)
         await pilot.pause(0.2)

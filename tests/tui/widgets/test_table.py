@@ -314,33 +314,6 @@ async def test_the_wheel_scrolls_without_moving_the_cursor() -> None:
         assert app.table.scroll_offset.y <= 1
 
 
-async def test_a_window_that_shrinks_keeps_the_cursor_in_view() -> None:
-    """The cursor's row is not left behind below the last line; one scrolled away from is."""
-    app = TableApp(rows(60))
-    async with app.run_test(size=(40, 20)) as pilot:
-        await pilot.press(*["j"] * 17)
-        await pilot.resize_terminal(40, 10)
-        await pilot.pause()
-        table = app.table
-        assert table.scroll_offset.y <= 17 < table.scroll_offset.y + table.size.height - 1
-        table.scroll_to(y=40, animate=False)
-        await pilot.pause()
-        await pilot.resize_terminal(40, 8)
-        await pilot.pause()
-        assert table.scroll_offset.y == 40
-
-
-async def test_keys_that_come_in_one_frame_scroll_in_their_order() -> None:
-    """Down and up again before anything was painted ends at the top."""
-    app = TableApp(rows(60))
-    async with app.run_test(size=(40, 10)) as pilot:
-        app.table.action_last()
-        app.table.action_first()
-        await pilot.pause()
-        await pilot.pause()
-        assert (app.table.cursor_index, app.table.scroll_offset.y) == (0, 0)
-
-
 async def test_a_key_that_stands_twice_is_refused() -> None:
     """Two rows cannot be the same row."""
     app = TableApp(rows(2))
