@@ -13,6 +13,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engine import codec
+from engine.model import TAKEN_OVER
 from engine.store.records import RunHead
 
 if TYPE_CHECKING:
@@ -20,8 +21,17 @@ if TYPE_CHECKING:
 
 # Past so many events it is cheaper to read every row than to look for those that they name.
 _MOST_EVENTS: Final = 20_000
-_COLUMNS: Final = ", ".join(f'"{name}"' for name in RunHead._fields)
+# A list needs one word of what a row says of itself at length, and of runs that have not ended
+# alone. What another program wrote there may be no JSON.
+_TAKEN_OVER: Final = (
+    "CASE WHEN finished_at IS NULL AND json_valid(metadata)"
+    f" THEN json_extract(metadata, '$.{TAKEN_OVER}') END"
+)
+_COLUMNS: Final = ", ".join(
+    _TAKEN_OVER if name == "taken_over" else f'"{name}"' for name in RunHead._fields
+)
 _HEADS: Final = f"SELECT run_key, {_COLUMNS} FROM runs WHERE baseline_of IS NULL"
+_BOOL: Final = RunHead._fields.index("taken_over")
 _LISTS: Final = tuple(RunHead._fields.index(name) for name in ("tags", "symbols"))
 _WORDS: Final = tuple(
     RunHead._fields.index(name) for name in ("strategy", "driver", "status", "source")
@@ -75,6 +85,7 @@ def _head(row: tuple[Any, ...]) -> RunHead:
     for place in _WORDS:
         # The same few words in every row: held once.
         values[place] = intern(values[place])
+    values[_BOOL] = bool(values[_BOOL])
     return RunHead._make(values)
 
 

@@ -45,6 +45,12 @@ class RunHead(NamedTuple):
     rewind_count: int
     created_at: str
     updated_at: str
+    taken_over: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person decides the run's steps: always, or since it was taken over."""
+        return self.driver == "manual" or self.taken_over
 
 
 class StepRecord(NamedTuple):

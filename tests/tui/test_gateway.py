@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -115,6 +116,35 @@ def test_recovery_may_be_left_to_the_reaper(tmp_path: Path) -> None:
             dead.until(lambda: gateway.record(run_id).status == "interrupted")
     finally:
         dead.ledger.close()
+
+
+def test_the_list_knows_who_is_at_the_wheel(gateway: Gateway) -> None:
+    """By hand, or taken over and handed back: a run that a person moves has no ETA."""
+    request = RunRequest("buy_and_hold", symbols=("IBM",), paused=True, baselines=False)
+    run_id = gateway.create(request).run_id
+    assert gateway.settle(60)
+
+    def by_hand() -> bool:
+        (row,) = gateway.snapshot().rows
+        return row.record.by_hand
+
+    assert not by_hand()
+    gateway.take_over(run_id)
+    gateway.step(run_id, 3)
+    assert by_hand()
+    gateway.hand_back(run_id)
+    assert not by_hand()
+
+
+def test_a_list_stands_what_others_wrote_into_metadata(gateway: Gateway) -> None:
+    """A row whose metadata are no JSON is listed like any other."""
+    run_id = gateway.create(RunRequest("manual", symbols=("IBM",), baselines=False)).run_id
+    assert gateway.settle(60)
+    with closing(sqlite3.connect(gateway.path, timeout=60)) as conn, conn:
+        conn.execute("UPDATE runs SET metadata = 'no json {' WHERE run_id = ?", (run_id,))
+    (row,) = gateway.snapshot().rows
+    assert row.record.by_hand
+    assert not row.record.taken_over
 
 
 def test_again_stops_where_the_run_stops_now(gateway: Gateway) -> None:

@@ -11,7 +11,6 @@ from tui import keys
 from tui.screens.base import DeckScreen
 from tui.screens.panel_area import PanelArea
 from tui.viewmodel import run_panels, run_state
-from tui.viewmodel.run_state import by_hand
 from tui.widgets.table import DeckTable
 from tui.widgets.window import UNZOOMED
 
@@ -90,7 +89,7 @@ class RunBase(DeckScreen):
             head.step_index,
             head.total_steps,
             self.at,
-            by_hand=by_hand(head),
+            by_hand=head.by_hand,
             was_hand=head.driver == "manual",
             held=held.quantity if held is not None else 0.0,
             shorts=bool(rules.get("allow_short")),
@@ -137,7 +136,7 @@ class RunBase(DeckScreen):
         head = self.head
         if head is None:
             return
-        if head.status == "running" and not by_hand(head):
+        if head.status == "running" and not head.by_hand:
             self._when_still = then
             self.ask("pause the run", "play", partial(self.deck.gateway.pause, self.run_id))
         else:

@@ -12,7 +12,6 @@ from tui import format as fmt
 from tui import keys
 from tui.safe import cells, safe_line
 from tui.screens.base import style_of
-from tui.viewmodel.run_state import by_hand
 from tui.viewmodel.runs import RunView
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def identity(
 
 def _turn(detail: RunDetail, view: RunView, rate: float | None) -> list[Part]:
     record, parts = detail.record, list[Part]()
-    hand = by_hand(record)
+    hand = record.by_hand
     if record.status == "running" and not hand:
         parts.append((f"  {fmt.rate(rate)}", "$text-muted"))
         if view.eta is not None:
@@ -100,7 +99,7 @@ def figures(record: RunRecord, currency: str, *, roomy: bool) -> Content:
         ("  cash ", "$text-muted"),
         fmt.money(record.cash, currency),
         *((("  fills ", "$text-muted"), fmt.count(record.num_fills)) if roomy else ()),
-        *([("  taken over", "$text-warning")] if by_hand(record) and not was_hand else []),
+        *([("  taken over", "$text-warning")] if record.by_hand and not was_hand else []),
     )
 
 

@@ -10,7 +10,6 @@ from engine.sim.preview import Standing
 from tui.gateway import rules_of
 from tui.screens.run_base import RunBase
 from tui.viewmodel import run_panels
-from tui.viewmodel.run_state import by_hand
 from tui.viewmodel.ticket import standing_of
 
 
@@ -26,7 +25,7 @@ class Trading(RunBase):
         record = self.head
         if record is None:
             return
-        if by_hand(record):
+        if record.by_hand:
             # Not by number: holding three times in a row may outrun what the screen has seen.
             self.ask("hold", "hold", partial(self.deck.gateway.step, self.run_id, 1))
         else:

@@ -9,7 +9,6 @@ from tui.messages import Acted
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.run_looking import Looking
 from tui.viewmodel import runs, time_walk
-from tui.viewmodel.run_state import by_hand
 from tui.viewmodel.speeds import faster, slower
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class Transport(Looking):
             return ""
         if self.at is not None:
             return f"replay {self.replay_speed:g} steps/s" if self.replaying else ""
-        if not self._drives or by_hand(record):
+        if not self._drives or record.by_hand:
             return ""
         return "full speed" if self.speed is None else f"{self.speed:g} steps/s"
 
@@ -193,7 +192,7 @@ class Transport(Looking):
         record, gateway = self.record, self.deck.gateway
         if record is None:
             return
-        if by_hand(record):
+        if record.by_hand:
             self.ask("hand the run back", "take_over", partial(gateway.hand_back, self.run_id))
         else:
             self.ask("take the run over", "take_over", partial(gateway.take_over, self.run_id))

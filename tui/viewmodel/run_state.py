@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.model import RunRecord
 from tui.viewmodel.runs import CAN_CANCEL
 
 if TYPE_CHECKING:
-    from engine.store.records import RunHead
     from tui.gateway import RunDetail
 
 LIVE: Final = frozenset({"running", "paused"})
@@ -213,9 +211,3 @@ def undoable(detail: RunDetail) -> bool:
         return False
     last = detail.decisions[-1]
     return last.step_index == detail.next_decision - 1 and last.decision_source == "manual"
-
-
-def by_hand(record: RunRecord | RunHead) -> bool:
-    """Whether a person decides the run's steps: always, or since it was taken over."""
-    # A row of the list has no metadata; whoever opens the run sees them at once.
-    return record.by_hand if isinstance(record, RunRecord) else record.driver == "manual"

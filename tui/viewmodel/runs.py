@@ -69,9 +69,9 @@ class RunView(NamedTuple):
 
     @property
     def eta(self) -> float | None:
-        """Seconds until a running run is done at its present rate."""
+        """Seconds until a run that moves by itself is done at its present rate."""
         total = self.record.total_steps
-        if self.record.status != "running" or not total or not self.rate:
+        if self.record.by_hand or self.record.status != "running" or not total or not self.rate:
             return None
         return (total - self.record.step_index) / self.rate
 

@@ -45,7 +45,7 @@ def row(run: RunView, currency: str, depth: int = 0) -> Row:
     record = run.record
     look = fmt.status_look(record.status)
     # A moving run is what the eye should find; one that is over steps back.
-    moving = record.status == "running" and record.driver != "manual" and run.rate is not None
+    moving = record.status == "running" and not record.by_hand and run.rate is not None
     quiet = "text" if record.status in ("running", "paused", "loading", "created") else "muted"
     return Row(
         record.run_id,

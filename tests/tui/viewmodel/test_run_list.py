@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.store.records import RunHead
@@ -132,6 +132,7 @@ def test_ages_in_a_filter_move_with_the_clock() -> None:
     assert shown.keys == []
 
 
+@settings(deadline=None)
 @given(
     st.randoms(use_true_random=False),
     st.sampled_from(sorted(runs.SORTABLE)),

@@ -78,8 +78,15 @@ def test_progress_and_eta_follow_from_step_total_and_rate() -> None:
 
 @pytest.mark.parametrize(
     "run",
-    [view(), view(rate=0.0), view(50.0, status="paused"), view(50.0, total_steps=None)],
-    ids=["no rate", "rate 0", "paused", "no total"],
+    [
+        view(),
+        view(rate=0.0),
+        view(50.0, status="paused"),
+        view(50.0, total_steps=None),
+        view(50.0, driver="manual"),
+        view(50.0, metadata={"taken_over": True}),
+    ],
+    ids=["no rate", "rate 0", "paused", "no total", "by hand", "taken over"],
 )
 def test_there_is_no_eta_where_it_cannot_be_known(run: RunView) -> None:
     """Absence is not a value."""
