@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from math import isfinite, sqrt
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.model import CashFlow, Fill, Rules
 from engine.sim.activity import Activity, Traded, total
@@ -106,8 +106,14 @@ def compute(
     return figures_of(panel, rules, equity, Activity.of(fills, cash_flows))
 
 
-def figures_of(panel: Panel, rules: Rules, equity: Floats, activity: Activity) -> dict[str, Any]:
-    """As ``compute``, of fills and payments that have been summed up on the way."""
+def figures_of(
+    panel: Panel | None, rules: Rules, equity: Floats, activity: Activity
+) -> dict[str, Any]:
+    """As ``compute``, of fills and payments that have been summed up on the way.
+
+    Without the bars (``panel`` None) nobody knows where a session ends: figures of daily returns
+    and of calendar days are None.
+    """
     initial_cash = rules.cash
     figures: dict[str, Any] = dict.fromkeys(FORMULAS)
     figures["num_fills"] = activity.num_fills
@@ -122,17 +128,25 @@ def figures_of(panel: Panel, rules: Rules, equity: Floats, activity: Activity) -
     mean_equity = float(equity.mean())
     if mean_equity > 0.0:
         figures["turnover"] = activity.notional / 2.0 / mean_equity
-    closing = _session_closes(panel, len(equity))
-    dates = [panel.session_dates[panel.sessions[step]] for step in closing]
-    daily = np.concatenate(([initial_cash], equity[closing]))
-    returns = daily[1:] / daily[:-1] - 1.0
-    figures |= _ratios(returns, rules.risk_free, panel.sessions_per_year)
-    figures["longest_drawdown_days"] = _longest_drawdown(daily, dates)
-    days = (date.fromisoformat(dates[-1]) - date.fromisoformat(dates[0])).days
-    figures["cagr"] = _cagr(curve, days)
-    if figures["cagr"] is not None and figures["max_drawdown"] < 0.0:
-        figures["calmar"] = figures["cagr"] / -figures["max_drawdown"]
+    if panel is not None:
+        figures |= _figures_of_days(panel, rules, curve, figures["max_drawdown"])
     return {name: _finite(value) for name, value in figures.items()}
+
+
+def _figures_of_days(
+    panel: Panel, rules: Rules, curve: Floats, max_drawdown: float
+) -> dict[str, float | int | None]:
+    closing = _session_closes(panel, len(curve) - 1)
+    days = panel.session_days[panel.sessions[closing]]
+    daily = np.concatenate((curve[:1], curve[closing + 1]))
+    returns = daily[1:] / daily[:-1] - 1.0
+    figures: dict[str, float | int | None] = {}
+    figures |= _ratios(returns, rules.risk_free, panel.sessions_per_year)
+    figures["longest_drawdown_days"] = _longest_drawdown(daily, days)
+    cagr = figures["cagr"] = _cagr(curve, int(days[-1] - days[0]))
+    if cagr is not None and max_drawdown < 0.0:
+        figures["calmar"] = cagr / -max_drawdown
+    return figures
 
 
 def _finite(value: Any) -> Any:
@@ -174,21 +188,16 @@ def _cagr(curve: Floats, days: int) -> float | None:
         return None
 
 
-def _longest_drawdown(daily: Floats, dates: Sequence[str]) -> int:
-    """Calendar days; ``daily`` begins with the initial cash, dated as the first session."""
-    days = [date.fromisoformat(text) for text in (dates[0], *dates)]
-    peak, since, longest = float(daily[0]), days[0], 0
-    under = False
-    for value, day in zip(daily[1:].tolist(), days[1:], strict=True):
-        if value < peak:
-            under = True
-            longest = max(longest, (day - since).days)
-            continue
-        if under:
-            longest = max(longest, (day - since).days)
-            under = False
-        peak, since = value, day
-    return longest
+def _longest_drawdown(daily: Floats, days: NDArray[np.int64]) -> int:
+    """Calendar days from a peak until it is reached again, or the end; ``daily`` begins with the
+    initial cash, of the first session's day."""
+    days = np.concatenate((days[:1], days))
+    at_peak = daily == np.maximum.accumulate(daily)
+    places = np.arange(len(daily))
+    since = np.maximum.accumulate(np.where(at_peak, places, 0))[:-1]
+    # From one peak straight to the next nothing was under water.
+    under = ~(at_peak[1:] & at_peak[:-1])
+    return int(((days[1:] - days[since]) * under).max(initial=0))
 
 
 def _costs(activity: Activity) -> dict[str, float]:

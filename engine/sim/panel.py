@@ -112,6 +112,12 @@ class Panel:
         return MappingProxyType({symbol: i for i, symbol in enumerate(self.symbols)})
 
     @cached_property
+    def session_days(self) -> NDArray[np.int64]:
+        """int64: the trade date of each session ordinal, in days since 1970."""
+        dates = np.array(self.session_dates, dtype="datetime64[D]")
+        return _sealed(dates.astype(np.int64), np.int64)
+
+    @cached_property
     def has_bar(self) -> NDArray[np.bool_]:
         """bool[T, N]: whether the symbol has a bar at the grid point."""
         return _sealed(~np.isnan(self.close), np.bool_)

@@ -225,6 +225,9 @@ class RunScreen(Source, Trading):
         message.stop()
         self.panel = message.panel
         self.area.show_bars(message.panel)
+        if self._panels is not None:
+            self._panels.know(message.panel)
+            self.deck.poller.look_now()
         self._want_studies()
         self._warm_past()
         self.refresh_keys()

@@ -85,6 +85,8 @@ class Looking(RunBase):
         # Its own: the poller's thread goes on with the other one meanwhile.
         if self._past_panels is None:
             self._past_panels = run_panels.RunPanels(self.deck.settings.currency, self.live_panels)
+        if self.panel is not None:
+            self._past_panels.know(self.panel)
         self._past_panels.sorts = self.sorts
         self._past_panels.utc = self.in_utc
         return self._past_panels

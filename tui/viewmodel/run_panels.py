@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from engine.codec import decision_text as encoded
 from engine.model import Fill, OrderRecord, Position, RunRecord
 from tui import format as fmt
+from tui.viewmodel.figures_so_far import FiguresSoFar
 from tui.viewmodel.preview import amount_text, curves, decision_text
 from tui.viewmodel.runs import ACTIVE
 from tui.widgets.curve import Curves
@@ -18,6 +19,7 @@ from tui.widgets.facts import Fact, Facts
 from tui.widgets.table import Cell, Column, Row
 
 if TYPE_CHECKING:
+    from engine.sim.panel import Panel
     from engine.store.records import StepRecord
     from tui.gateway import RunDetail
 
@@ -206,12 +208,18 @@ class RunPanels:
         self.sorts: Sorts = {}
         self.utc = False
         self._in_utc = False
+        self._so_far = FiguresSoFar()
         self._orders: dict[str, tuple[OrderRecord, float | None, Row]] = {}
         self._decisions: dict[int, tuple[StepRecord, Row]] = {}
         if like is not None:
             # One call each: the other one goes on being used by its thread meanwhile.
             self._orders, self._decisions = like._orders.copy(), like._decisions.copy()
             self._in_utc = like._in_utc
+            self._so_far.panel = like._so_far.panel
+
+    def know(self, panel: Panel) -> None:
+        """The run's bars, which some of its figures need until it has ended."""
+        self._so_far.panel = panel
 
     def make(self, detail: RunDetail) -> PanelRows:
         """The panels of what the ledger holds now; lists newest first unless sorted."""
@@ -225,7 +233,7 @@ class RunPanels:
             self._order_rows(detail, sorts.get("orders")),
             self._decision_rows(detail, sorts.get("decisions"), zone),
             curves(detail, zone),
-            figures(detail, self._currency),
+            figures(detail, self._currency, self._so_far.of(detail)),
         )
 
     def _order_rows(self, detail: RunDetail, sort: Sort) -> tuple[Row, ...]:
@@ -258,75 +266,74 @@ def zone_of(record: RunRecord) -> tzinfo:
     return ZoneInfo("America/New_York") if record.config.get("calendar") == "XNYS" else UTC
 
 
-def figures(detail: RunDetail, currency: str) -> tuple[Facts, ...]:
-    """The run's figures with the rules they were made under; what is not known is a dash."""
+def figures(detail: RunDetail, currency: str, known: Mapping[str, Any]) -> tuple[Facts, ...]:
+    """The run's figures with the rules they were made under; what is not known is a dash.
+
+    ``known`` are those that the running row does not have, by the engine's names.
+    """
     record = detail.record
     return (
-        Facts("Result", _result(record, currency)),
-        Facts("Risk", _risk(record)),
-        Facts("Trades", _trades(record, currency)),
-        Facts("Costs", _costs(record, currency)),
+        Facts("Result", _result(record, currency, known)),
+        Facts("Risk", _risk(record, known)),
+        Facts("Trades", _trades(record, currency, known)),
+        Facts("Costs", _costs(record, currency, known)),
         Facts("Rules in force", _rules(record, currency)),
         Facts("Bars", _bars(record)),
         Facts("Run", _run(detail)),
     )
 
 
-def _figure(record: RunRecord, key: str) -> float | None:
-    value = record.metrics.get(key)
+def _figure(known: Mapping[str, Any], key: str) -> float | None:
+    value = known.get(key)
     return value if isinstance(value, (int, float)) else None
 
 
-def _result(record: RunRecord, currency: str) -> tuple[Fact, ...]:
-    cagr = _figure(record, "cagr")
+def _result(record: RunRecord, currency: str, known: Mapping[str, Any]) -> tuple[Fact, ...]:
+    cagr = _figure(known, "cagr")
     return (
         Fact("equity", fmt.money(record.equity, currency), "strong"),
         Fact("cash", fmt.money(record.cash, currency)),
         Fact("initial cash", fmt.money(record.initial_cash, currency), "muted"),
         Fact("total return", fmt.percent(record.total_return), fmt.gain_role(record.total_return)),
         Fact("CAGR", fmt.percent(cagr), fmt.gain_role(cagr)),
-        Fact("best day", fmt.percent(_figure(record, "best_day"))),
-        Fact("worst day", fmt.percent(_figure(record, "worst_day"))),
+        Fact("best day", fmt.percent(_figure(known, "best_day"))),
+        Fact("worst day", fmt.percent(_figure(known, "worst_day"))),
     )
 
 
-def _risk(record: RunRecord) -> tuple[Fact, ...]:
+def _risk(record: RunRecord, known: Mapping[str, Any]) -> tuple[Fact, ...]:
+    longest = _figure(known, "longest_drawdown_days")
     return (
         Fact("max drawdown", fmt.percent(record.max_drawdown)),
-        Fact(
-            "longest drawdown",
-            f"{fmt.count(_figure(record, 'longest_drawdown_days'))} days"
-            if _figure(record, "longest_drawdown_days") is not None
-            else fmt.DASH,
-        ),
-        Fact("volatility", fmt.share(_figure(record, "annual_volatility"), 1)),
-        Fact("Sharpe, daily", fmt.ratio(record.sharpe)),
-        Fact("Sortino, daily", fmt.ratio(record.sortino)),
+        Fact("longest drawdown", fmt.DASH if longest is None else f"{fmt.count(longest)} days"),
+        Fact("volatility", fmt.share(_figure(known, "annual_volatility"), 1)),
+        Fact("Sharpe, daily", fmt.ratio(_figure(known, "sharpe"))),
+        Fact("Sortino, daily", fmt.ratio(_figure(known, "sortino"))),
         Fact("periods a year", fmt.count(record.sessions_per_year), "muted"),
-        Fact("Calmar", fmt.ratio(_figure(record, "calmar"))),
-        Fact("exposure", fmt.share(_figure(record, "exposure"), 1)),
+        Fact("Calmar", fmt.ratio(_figure(known, "calmar"))),
+        Fact("exposure", fmt.share(_figure(known, "exposure"), 1)),
     )
 
 
-def _trades(record: RunRecord, currency: str) -> tuple[Fact, ...]:
-    hold = _figure(record, "average_hold_bars")
+def _trades(record: RunRecord, currency: str, known: Mapping[str, Any]) -> tuple[Fact, ...]:
+    hold = _figure(known, "average_hold_bars")
     return (
         Fact("fills", fmt.count(record.num_fills)),
         Fact("round trips", fmt.count(record.num_trades)),
-        Fact("win rate", fmt.share(_figure(record, "win_rate"), 1)),
-        Fact("profit factor", fmt.ratio(_figure(record, "profit_factor"))),
-        Fact("expectancy", fmt.signed_money(_figure(record, "expectancy"), currency)),
+        Fact("win rate", fmt.share(_figure(known, "win_rate"), 1)),
+        Fact("profit factor", fmt.ratio(_figure(known, "profit_factor"))),
+        Fact("expectancy", fmt.signed_money(_figure(known, "expectancy"), currency)),
         Fact("average hold", fmt.DASH if hold is None else f"{hold:,.1f} bars"),
-        Fact("turnover", fmt.ratio(_figure(record, "turnover"))),
+        Fact("turnover", fmt.ratio(_figure(known, "turnover"))),
     )
 
 
-def _costs(record: RunRecord, currency: str) -> tuple[Fact, ...]:
+def _costs(record: RunRecord, currency: str, known: Mapping[str, Any]) -> tuple[Fact, ...]:
     return (
         Fact("in total", fmt.money(record.total_costs, currency), "strong"),
-        Fact("commission", fmt.money(_figure(record, "total_commission"), currency)),
-        Fact("fees", fmt.money(_figure(record, "total_fees"), currency)),
-        Fact("slippage", fmt.money(_figure(record, "total_slippage"), currency)),
+        Fact("commission", fmt.money(_figure(known, "total_commission"), currency)),
+        Fact("fees", fmt.money(_figure(known, "total_fees"), currency)),
+        Fact("slippage", fmt.money(_figure(known, "total_slippage"), currency)),
     )
 
 

@@ -149,7 +149,7 @@ def test_a_run_that_has_not_begun_has_no_curve() -> None:
 
 def test_figures_that_cannot_be_computed_are_dashes() -> None:
     """Null in the ledger is a dash on the screen, never 0."""
-    groups = {group.title: group.facts for group in run_panels.figures(detail(), "$")}
+    groups = {group.title: group.facts for group in run_panels.figures(detail(), "$", {})}
     values = {fact.label: fact.value for fact in groups["Risk"]}
     assert values["Sharpe, daily"] == "–"
     assert values["longest drawdown"] == "–"
@@ -170,7 +170,7 @@ def test_the_rules_in_force_are_printed_with_the_figures() -> None:
             },
         },
     }  # fmt: skip
-    made = run_panels.figures(detail(config=config), "$")
+    made = run_panels.figures(detail(config=config), "$", {})
     rules = {
         fact.label: fact.value
         for group in made
