@@ -36,6 +36,25 @@ def test_another_process_s_run_is_driven(stepdeck: Command, ledger: Path) -> Non
     assert [row[0] for row in rows(ledger, answered)] == ["pause", "pause", "resume", "cancel"]
 
 
+def test_a_strategy_that_never_returns_holds_up_no_exit(
+    stepdeck: Command, ledger: Path, tmp_path: Path
+) -> None:
+    """A run cancelled from elsewhere while its strategy hangs ends its command: status 130."""
+    source = tmp_path / "endless.py"
+    source.write_text(
+        "import time\n"
+        "from engine import Strategy\n\n\n"
+        "class Endless(Strategy):\n"
+        "    def decide(self, obs):\n"
+        "        while obs.step == 2:\n"
+        "            time.sleep(0.01)\n"
+    )
+    process = stepdeck.start("run", f"{source}:Endless", "--symbols", "AAPL", "--speed", "20")
+    run_id = wait_for_steps(process, ledger, 3)
+    assert stepdeck("cancel", run_id).status == 0
+    assert stepdeck.finish(process).status == 130
+
+
 def test_a_finished_run_keeps_its_state(stepdeck: Command, ledger: Path) -> None:
     """cancel of a finished run is 0 and says its true state; pause and resume are 1."""
     assert stepdeck("run", "sma_cross", "--symbols", "AAPL", "--end", "2000-04-28").status == 0

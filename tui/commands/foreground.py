@@ -87,7 +87,9 @@ def drive(
             record = _follow(gateway, begin(gateway).run_id, signals)
             if record.status in _ENDED:
                 show(record)
-                _wait_for_baselines(gateway, signals)
+                if record.status == "completed":
+                    _wait_for_baselines(gateway, signals)
+                # No other has any; and a call that a cancelled run left behind may never return.
                 return record
         finally:
             gateway.close(live="interrupt")
