@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError, InvalidOption, MarketDataError, NotAvailable
+from engine.errors import InvalidOption, NotAvailable
 from engine.model import RunRecord, stamp_text
 from engine.sim.metrics import FORMULAS
 from engine.sim.reasons import REMEDIES
 from tui.format import DASH, money
+from tui.gateway import BARS_GONE
 from tui.plain import figure, notices, rule_text, rules_in_force
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _bars(gateway: Gateway, run_id: str) -> Panel | None:
     """The run's bars, which know its sessions; None where they cannot be had."""
     try:
         return gateway.bars(run_id)
-    except (MarketDataError, InputError):
+    except BARS_GONE:
         return None
 
 

@@ -125,6 +125,23 @@ def test_a_step_without_its_bars_still_shows(stepdeck: Command, tmp_path: Path) 
     assert "bars.csv" in step.document["bars_missing"]
 
 
+def test_other_bars_than_the_runs_are_never_shown(stepdeck: Command, tmp_path: Path) -> None:
+    """A source that has other bars by now says so: none of them is shown as what was seen."""
+    bars = tmp_path / "bars.csv"
+    lines = [f"AAA,2024-01-{day:02}T00:00:00Z,10,11,9,10.5,1000" for day in range(1, 21)]
+    head = "symbol,timestamp,open,high,low,close,volume\n"
+    bars.write_text(head + "\n".join(lines) + "\n")
+    assert stepdeck("run", "buy_and_hold", "--source", f"csv:{bars}").status == 0
+    bars.write_text(head + "\n".join(lines[:10]).replace("10.5", "10.9") + "\n")
+    for number in ("0", "19"):
+        step = stepdeck("show", "@1", "--step", number, "--json").document
+        assert step["bars"] == []
+        assert "not those the run began with" in step["bars_missing"]
+    order = stepdeck("show", "@1", "--order", "0-0")
+    assert order.status == 0
+    assert "10.9" not in order.out
+
+
 def test_reading_never_writes(stepdeck: Command, finished: Path) -> None:
     """What only reads leaves the ledger's bytes as they are."""
     before = finished.read_bytes()
@@ -143,12 +160,18 @@ def test_watch_follows_a_run_to_its_end(stepdeck: Command, ledger: Path) -> None
     run = stepdeck.start("run", "sma_cross", "--symbols", "AAPL", "--speed", "60", "--json",
                          "--end", "2001-12-31", "--no-baselines")  # fmt: skip
     run_id = wait_for_steps(run, ledger, 1)
-    watched = stepdeck("watch", run_id, "--plain")
+    # Held until it is watched, which on a busy machine takes longer than the run.
+    assert stepdeck("pause", run_id).status == 0
+    watching = stepdeck.start("watch", run_id, "--plain")
+    assert watching.stdout is not None
+    lines = [watching.stdout.readline().rstrip("\n")]
+    assert "paused" in lines[0]
+    assert stepdeck("resume", run_id).status == 0
+    watched = stepdeck.finish(watching)
     assert watched.status == 0
-    lines = watched.out.splitlines()
+    lines += watched.out.splitlines()
     assert len(lines) > 1
     assert all(run_id in line for line in lines)
-    assert "running" in lines[0]
     assert "completed (end_of_data)" in lines[-1]
     result = stepdeck.finish(run).document
     assert f"{result['step_index']}/{result['total_steps']}" in lines[-1]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.errors import InputError, InvalidOption, MarketDataError
+from engine.errors import InvalidOption
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
 
 if TYPE_CHECKING:
@@ -62,13 +62,14 @@ def _show_run(gateway: Gateway, record: RunRecord, *, as_json: bool) -> None:
 
 
 def _show_order(gateway: Gateway, record: RunRecord, order: str, *, as_json: bool) -> None:
+    from tui.gateway import BARS_GONE
     from tui.plain import rows_document
     from tui.safe import safe_text
     from tui.viewmodel.why import as_text, why
 
     try:
         panel = gateway.bars(record.run_id)
-    except (MarketDataError, InputError):
+    except BARS_GONE:
         panel = None  # what the ledger holds can be told without
     detail = gateway.detail(record.run_id)
     chapters = why(detail, order, panel)
@@ -109,6 +110,7 @@ def _step_document(gateway: Gateway, record: RunRecord, step: int) -> dict[str, 
     """What the ledger and the run's bars say of one step, as plain JSON values."""
     from engine.codec import loads
     from engine.model import stamp_text
+    from tui.gateway import BARS_GONE
     from tui.plain import rows_document
 
     if not 0 <= step < record.step_index:
@@ -137,8 +139,8 @@ def _step_document(gateway: Gateway, record: RunRecord, step: int) -> dict[str, 
     }
     try:
         panel = gateway.bars(record.run_id)
-    except (MarketDataError, InputError) as error:
-        # The ledger holds no bars: where their source is gone, the rest still stands.
+    except BARS_GONE as error:
+        # The ledger holds no bars: where their source is gone or has others, the rest stands.
         return document | {"bars": [], "bars_missing": str(error)}
     fields = ("open", "high", "low", "close", "volume")
     bars = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui.gateway.driving import Gateway, Leave, audit
-from tui.gateway.views import Glance, OwnerInfo, RunDetail, decided_elsewhere, rules_of
+from tui.gateway.views import BARS_GONE, Glance, OwnerInfo, RunDetail, decided_elsewhere, rules_of
 
 if TYPE_CHECKING:
     from engine.drivers.audit import Audit, Finding
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.store.backup import Copy
 
 __all__ = [
+    "BARS_GONE",
     "Audit",
     "Chains",
     "Copy",

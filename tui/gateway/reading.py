@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.errors import (
-    BarsChanged,
-    InputError,
-    LedgerMissing,
-    LedgerReplaced,
-    MarketDataError,
-)
+from engine.errors import LedgerMissing, LedgerReplaced
 from engine.model import (
     RunRecord,
 )
@@ -25,7 +19,14 @@ from engine.store.heads import read_heads
 from engine.store.ledger import Ledger
 from engine.store.reader import Reader
 from engine.store.records import RunHead
-from tui.gateway.views import Glance, OwnerInfo, RunDetail, next_decision, settled_orders
+from tui.gateway.views import (
+    BARS_GONE,
+    Glance,
+    OwnerInfo,
+    RunDetail,
+    next_decision,
+    settled_orders,
+)
 from tui.run_book import Owner, RunBook, Snapshot
 
 if TYPE_CHECKING:
@@ -271,8 +272,8 @@ class Reading:
     def bars(self, run_id: str) -> Panel:
         """The bars the run trades; read from its source where this process does not have them.
 
-        Only rows below the run's ``step_index`` may be shown. Raises ``MarketDataError`` or
-        ``InputError`` of a kind where they cannot be had.
+        Only rows below the run's ``step_index`` may be shown. Raises one of ``BARS_GONE`` where
+        they cannot be had, or are no longer those the run began with.
         """
         if self._service is not None:
             session = self._service.sessions.get(run_id)
@@ -281,11 +282,13 @@ class Reading:
         from engine import market
         from engine.runs.config import decode_request
         from engine.runs.panels import panel_of
+        from engine.runs.replay import refuse_other_bars
 
         panel = self._panels.get(run_id)
         if panel is None:
-            request = decode_request(self.record(run_id).config)
-            panel = panel_of(market.resolve(request).load())
+            record = self.record(run_id)
+            panel = panel_of(market.resolve(decode_request(record.config)).load())
+            refuse_other_bars(record.bars_hash, panel, record.source, "fork it with --rebase")
             self._panels = {run_id: panel}
         return panel
 
@@ -330,7 +333,7 @@ class Reading:
         """
         try:
             past = self.past(detail.record.run_id)
-        except (InputError, MarketDataError, BarsChanged):
+        except BARS_GONE:
             past = None
         return self.detail_at(detail, past, settled)
 

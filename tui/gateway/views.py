@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from engine.errors import BarsChanged, InputError, MarketDataError
 from engine.model import (
     CashFlow,
     Fill,
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.runs.past import Moment
+
+
+BARS_GONE: Final = (InputError, MarketDataError, BarsChanged)
+"""What a run's bars raise where they cannot be had or are others: the ledger's rows still stand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,9 @@ def why_it_ended(record: RunRecord) -> str | None:
     if stopped is not None:
         return stopped
     if record.status == "interrupted":
-        return "interrupted: its owner left it; it can be taken up where it stopped"
+        # A message is why it could not go on when that was last tried.
+        why = record.error_message or "its owner left it; it can be taken up where it stopped"
+        return f"interrupted: {why}"
     if record.status not in TERMINAL:
         return None
     reason = (record.end_reason or record.status).replace("_", " ")

@@ -365,6 +365,30 @@ async def test_bars_that_are_gone_are_said_and_the_rest_is_shown(
     again.close()
 
 
+async def test_other_bars_are_said_and_not_drawn(gateway: Gateway, tmp_path: Path) -> None:
+    """A file that has changed since draws nothing, and taking the run up says why it cannot be."""
+    bars = tmp_path / "AAA.csv"
+    lines = ["timestamp,open,high,low,close,volume"]
+    lines += [f"2024-01-{day:02d},10,11,9,10.5,100" for day in (2, 3, 4, 5, 8, 9)]
+    bars.write_text("\n".join(lines), "utf-8")
+    run_id = create(gateway, "manual", source=f"csv:{bars}")
+    reach(gateway, run_id, "running")
+    gateway.close()
+    bars.write_text("\n".join(lines).replace("10.5", "10.7"), "utf-8")
+    again = Gateway.open(gateway.path, app=True)
+    async with deck(again, run_id=run_id) as (app, pilot):
+        await until(pilot, lambda: "No bars" in screen_text(app))
+        assert "10.70" not in screen_text(app)
+        await pilot.press("R")
+        await until(pilot, lambda: "not those the run began with" in ended(app))
+    again.close()
+
+
+def ended(app: StepdeckApp) -> str:
+    """Why the run stands still, beneath its figures."""
+    return str(app.screen.query_one("#run-ended", Static).content)
+
+
 def told(app: StepdeckApp) -> str:
     """What stands in the corner."""
     return "\n".join(note.message for note in app._notifications)

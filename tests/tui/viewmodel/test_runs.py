@@ -128,8 +128,16 @@ def test_a_column_sorts_its_usual_way_first_and_turns_around_after() -> None:
             "strategy error: x.py:3 boom",
         ),
         ({"status": "cancelled", "end_reason": "cancelled_by_user"}, "cancelled by user"),
+        (
+            {"status": "interrupted"},
+            "interrupted: its owner left it; it can be taken up where it stopped",
+        ),
+        (
+            {"status": "interrupted", "error_code": "bars_changed", "error_message": "other bars"},
+            "interrupted: other bars",
+        ),
     ],
 )
 def test_why_a_run_ended_is_said_in_words(changes: dict[str, Any], said: str | None) -> None:
-    """The reason and the message, or nothing while it goes on."""
+    """The reason and the message, or what keeps it from going on; nothing while it does."""
     assert why_it_ended(replace(RECORD, **changes)) == said
