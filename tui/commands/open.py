@@ -75,13 +75,15 @@ def show_app(
     # for longer than all the rest of a key's way to the screen takes.
     os.environ.setdefault("TEXTUAL_FPS", str(FRAMES_A_SECOND))
     from tui.app import StepdeckApp
-    from tui.driver import attentive
+    from tui.driver import attentive, enduring
 
     app = StepdeckApp(gateway, deck.settings, run_id=run_id, read_only=read_only)
     if os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
         from tui.web.driver import PageDriver
 
         app.driver_class = PageDriver
+    else:
+        app.driver_class = enduring(app.driver_class)
     app.driver_class = attentive(app.driver_class, gateway.key_came)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
