@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from textual import events
+from textual.geometry import Size
+from textual.reactive import Reactive
 from textual.widgets import Input
 
 
@@ -13,6 +15,10 @@ class Line(Input):
     later, while what can be printed is inserted where it arrives: pressed fast enough, a backspace
     and the letter after it would change places.
     """
+
+    # What is typed changes nobody's place (an ``Input`` as wide as its text says so itself):
+    # Textual would have the whole screen laid out with each letter.
+    virtual_size = Reactive(Size(0, 0))
 
     async def _on_key(self, event: events.Key) -> None:
         for binding in self._bindings.key_to_bindings.get(event.key, ()):

@@ -220,13 +220,24 @@ class DeckTable(ScrollView, can_focus=True, inherit_bindings=False):
                 self._marked = old_marked & self._places.keys()
         self._keys = keys
         if len(keys) != len(old):
-            self.virtual_size = Size(0, len(keys) + HEADER_LINES)
+            self._set_height(len(keys) + HEADER_LINES)
         changed = self._refresh_differences(len(old), old_cursor, old_marked)
         if old_key != self.cursor_key:
             self.post_message(self.Highlighted(self, self.cursor_key))
         if self._marked != old_marked:
             self.post_message(self.Marked(self, self.marked))
         return changed
+
+    def _set_height(self, lines: int) -> None:
+        """Be so high within: nobody else's place changes for it, unless the table is as high."""
+        size = Size(0, lines)
+        if self.styles.auto_dimensions or not self.is_mounted:
+            self.virtual_size = size
+        else:
+            # Textual's own way has the whole screen laid out anew, some 10 ms with each letter of
+            # a filter. A scrollbar that comes or goes asks for that by itself.
+            self.set_reactive(DeckTable.virtual_size, size)
+            self._scroll_update(size)
 
     def refresh_rows(self) -> int:
         """Paint the lines in view whose rows are not what they were; how many."""

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 from textual.app import App, ComposeResult
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.widgets.table import Cell, Column, DeckTable, Row
 
@@ -362,3 +364,43 @@ async def test_news_above_the_cursor(follow: bool, key: str) -> None:
         app.table.set_rows([Row("new", rows(1)[0].cells), *rows(9)])
         await pilot.pause()
         assert cursor_key(app.table) == "k4"
+
+
+async def test_rows_that_come_and_go_lay_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table scrolls as far as it has rows; the screen is laid out for its scrollbar alone."""
+    app = TableApp(rows(40))
+    async with app.run_test(size=(60, 12)) as pilot:
+        table = app.table
+        await pilot.pause()
+        laid_out: list[Widget] = []
+        refresh = Widget.refresh
+
+        def noted(
+            widget: Widget,
+            *regions: Region,
+            repaint: bool = True,
+            layout: bool = False,
+            recompose: bool = False,
+        ) -> Widget:
+            if layout:
+                laid_out.append(widget)
+            return refresh(widget, *regions, repaint=repaint, layout=layout, recompose=recompose)
+
+        monkeypatch.setattr(Widget, "refresh", noted)
+        for count in (30, 200):
+            table.set_rows(rows(count))
+            await pilot.pause()
+            table.move_to(count - 1)
+            await pilot.pause()
+            assert table.max_scroll_y == count + 1 - 12
+            assert table.keys_in_view[-1] == f"k{count - 1}"
+            assert laid_out == []
+        table.set_rows(rows(3))
+        await pilot.pause()
+        assert (table.scroll_offset.y, table.show_vertical_scrollbar) == (0, False)
+        assert laid_out != []
+        table.set_rows(rows(50))
+        await pilot.pause()
+        table.move_to(49)
+        await pilot.pause()
+        assert (table.max_scroll_y, table.show_vertical_scrollbar) == (39, True)
