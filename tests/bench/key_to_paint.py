@@ -173,6 +173,7 @@ def steps(deck: Deck, pauses: random.Random) -> list[float]:
         deck.press("R")
         deck.loses("1 interrupted")
     deck.press("enter")
+    deck.sees("Decisions")
     at = int(deck.finds(rf"(\d+)/{HAND_STEPS}")[1])
     times = [
         paint(deck, ".", f"{number}/{HAND_STEPS}".encode(), pauses)
