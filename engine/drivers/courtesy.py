@@ -2,27 +2,19 @@
 
 All threads of a process share the interpreter's lock. Beside two busy engine threads the screen's
 gets a third of it, and waits for its turn each time it has let go; one key is many such times. So
-who reads the terminal asks, the engine threads halt before their next step, and go on when the
-answer is on its way to the terminal.
+who reads the terminal asks, the slices in progress end with their next step, and the next ones
+begin when the answer is on its way to the terminal.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Final
 
 from engine.runs.clock import Clock, SystemClock
-from engine.sim.observation import Observation
 
 MOST_SECONDS: Final = 0.05
 """How long one asking lasts, whatever becomes of who asked: three frames."""
-_LOOK_SECONDS: Final = 0.002
-"""How often one who stands aside looks whether somebody waits for the run in its hands."""
-
-Decide = Callable[[Observation], object]
-InTurn = Callable[[Decide], Decide]
-"""Makes of a strategy's decisions the same ones, each made when it is the engine's turn."""
 
 
 class Courtesy:
@@ -40,7 +32,7 @@ class Courtesy:
         self._over = threading.Event()
         self._began = self._until = self._not_before = float("-inf")
         self.asked = False
-        """Whether to call ``stand_aside``: a mere look, for between two steps."""
+        """Whether to call ``stand_aside``."""
 
     def ask(self) -> None:
         """A key has come. What was asked before and is not done yet lasts no longer for it."""
@@ -59,30 +51,15 @@ class Courtesy:
         with self._lock:
             self._end(self._clock.monotonic())
 
-    def stand_aside(self, wanted: Callable[[], bool] = lambda: False) -> None:
-        """Wait, on an engine thread, until the answer is on its way or its time is over.
-
-        ``wanted`` says whether somebody waits for what this thread holds: then it goes on at once.
-        """
-        while self.asked and not wanted():
+    def stand_aside(self) -> None:
+        """Wait, on an engine thread between two slices, until the answer is on its way or its time
+        is over."""
+        while self.asked:
             left = self._until - self._clock.monotonic()
             if left <= 0:
                 self._expire()
-            elif self._over.wait(min(left, _LOOK_SECONDS)):
+            elif self._over.wait(min(left, self._most_seconds)):
                 return
-
-    def in_turn(self, wanted: Callable[[], bool]) -> InTurn:
-        """Decisions before each of which a thread stands aside if it is asked to."""
-
-        def of(decide: Decide) -> Decide:
-            def decide_in_turn(observation: Observation) -> object:
-                if self.asked:
-                    self.stand_aside(wanted)
-                return decide(observation)
-
-            return decide_in_turn
-
-        return of
 
     def _expire(self) -> None:
         with self._lock:

@@ -28,7 +28,7 @@ from engine.runs.lifecycle import Status
 from engine.runs.output import captured
 from engine.runs.reaper import Reaper
 from engine.runs.service import RunService
-from engine.runs.session import Decider, Session
+from engine.runs.session import Session
 from engine.store.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,8 @@ def tune_interpreter() -> None:
 class Host:
     """Moves the runs of one service. ``slice_seconds`` is how long a run keeps a thread.
 
-    With ``courtesy`` its threads stand aside, between steps and slices, for a screen that asks;
-    between slices they do for whoever operates on a run.
+    Its threads stand aside, between slices, for whoever operates on a run; with ``courtesy`` for a
+    screen, too, that makes a slice in progress end with its next step.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Host:
         self._reap_at = service.clock.monotonic() + service.limits.reaper_interval_seconds
         service.ready = self.enqueue
         service.completed = self._queue_baseline
-        service.decider = self._decider
+        service.decider = decider
         for _ in range(threads):
             self._hire()
         self._watcher = threading.Thread(target=self._watch, name="stepdeck-watch", daemon=True)
@@ -123,6 +123,16 @@ class Host:
                 lane.due = 0.0
                 self._queue.append(lane)
                 self._wake.notify()
+
+    def make_way(self) -> None:
+        """A screen is about to answer a key: stand aside until it says ``courtesy.done``.
+
+        For as long as ``Courtesy`` has it; without one, not at all.
+        """
+        if self.courtesy is not None:
+            self.courtesy.ask()
+            if self.courtesy.asked:
+                self._end_slices(float("inf"))
 
     def close(self, timeout: float = 2.0) -> None:
         """Stop the threads. Runs are left as they are: the service interrupts or cancels them.
@@ -163,7 +173,7 @@ class Host:
             self._busy_since[me] = clock.monotonic()
             for courtesy in (self.courtesy, self._acts):
                 if courtesy is not None and courtesy.asked:
-                    courtesy.stand_aside(lambda: self._closing)
+                    courtesy.stand_aside()
             if isinstance(work, _Lane):
                 self._turn(work)
             else:
@@ -238,16 +248,13 @@ class Host:
             except StepdeckError as refused:  # said later, where it is the disk that refuses
                 log.warning("run %s: %s", session.run_id, refused)
 
-    def _decider(self, session: Session) -> Decider | None:
-        return decider(session, self.courtesy)
-
     def _start(self, session: Session) -> None:
         self.service.load(session)
         if session.progress is None:
             return
         try:
             with captured(session.output):
-                session.decide = None if session.taken_over else self._decider(session)
+                session.decide = None if session.taken_over else decider(session)
         except StepdeckError as error:
             self.service.fail(session, error)
             return
@@ -291,10 +298,11 @@ class Host:
                 if self._slices.pop(lane) == float("inf"):
                     lane.session.waiting.remove(_TIME_IS_UP)
 
-    def _end_long_slices(self, now: float) -> None:
+    def _end_slices(self, begun_before: float) -> None:
+        """Let slices that began before then end with their next step."""
         with self._wake:
             for lane, began in self._slices.items():
-                if now - began > LONGEST_SLICE_SECONDS:
+                if began < begun_before:
                     self._slices[lane] = float("inf")
                     lane.session.waiting.append(_TIME_IS_UP)
 
@@ -352,7 +360,7 @@ class Host:
             BUSY_WATCH_SECONDS if self._working or self._queue else WATCH_SECONDS
         ):
             now = clock.monotonic()
-            self._end_long_slices(now)
+            self._end_slices(now - LONGEST_SLICE_SECONDS)
             self._replace_stuck(now)
             service.expire_deadlines()
             if now >= retry:

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable, Mapping, Sized
 from pathlib import Path
 
-from engine.drivers.courtesy import Decide, InTurn
 from engine.errors import StepdeckError, StrategyError, StrategyFault
 from engine.sim.observation import Observation, PreparedPanel
 from engine.sim.panel import Panel
@@ -23,13 +22,9 @@ class Stepping:
     too: they must not end the program.
     """
 
-    def __init__(
-        self, decide: Decide, path: Path | None = None, in_turn: InTurn | None = None
-    ) -> None:
-        """``path`` is the strategy's own file, whose lines a failure names; ``in_turn`` is what
-        one among many decisions has to mind."""
+    def __init__(self, decide: Callable[[Observation], object], path: Path | None = None) -> None:
+        """``path`` is the strategy's own file, whose lines a failure names."""
         self._decide = decide
-        self._in_turn = in_turn
         self._path = path
 
     def __call__(self, observation: Observation) -> object:
@@ -42,9 +37,8 @@ class Stepping:
             raise self._explain(error, observation.step) from error
 
     def advance(self, simulation: Simulation, state: State, stop: int, halt: Sized = ()) -> Advance:
-        """As ``Simulation.advance``, each decision when it is its turn."""
-        decide = self._decide if self._in_turn is None else self._in_turn(self._decide)
-        return simulation.advance(state, decide, stop, self._explain, halt)
+        """As ``Simulation.advance``, without a wrapper around each call."""
+        return simulation.advance(state, self._decide, stop, self._explain, halt)
 
     def close(self) -> None:
         """There is nothing to let go of."""

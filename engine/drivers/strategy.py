@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 
-from engine.drivers.courtesy import Courtesy, InTurn
 from engine.drivers.stepping import Stepping, prepared
 from engine.drivers.vector import Vector
 from engine.runs.requests import Prepared
@@ -13,10 +11,9 @@ from engine.runs.session import Decider, Session
 from engine.sim.panel import Panel
 
 
-def decider(session: Session, courtesy: Courtesy | None = None) -> Decider | None:
+def decider(session: Session) -> Decider | None:
     """What decides the session's steps, once its bars are loaded; see ``decider_of``.
 
-    With ``courtesy`` the thread that moves the session stands aside between steps for a screen.
 
     How a vector strategy's decisions are made, and why if not compiled, goes into the metadata.
     """
@@ -24,7 +21,6 @@ def decider(session: Session, courtesy: Courtesy | None = None) -> Decider | Non
         session.prepared,
         session.simulation.panel,
         stopped=session.closed.is_set,
-        in_turn=None if courtesy is None else courtesy.in_turn(_claimed(session)),
     )
     if isinstance(decide, Vector):
         session.metadata["execution"] = decide.execution
@@ -39,19 +35,17 @@ def decider_of(
     panel: Panel,
     *,
     stopped: Callable[[], bool] = lambda: False,
-    in_turn: InTurn | None = None,
 ) -> Decider | None:
     """What decides a run's steps: its strategy, prepared; its tape; None for a person.
 
-    ``stopped`` says when nobody waits for an isolated strategy's answer any more; ``in_turn`` is as
-    of ``Stepping``.
+    ``stopped`` says when nobody waits for an isolated strategy's answer any more.
     Raises ``StrategyError`` for a strategy that fails while it is made or prepared, ``InvalidTape``
     for a tape with a decision off the grid.
     """
     loaded = run.loaded
     if loaded.tape is not None:
         decisions = loaded.tape.resolve(panel.stamps)
-        return Stepping(lambda observation: decisions.get(observation.step), in_turn=in_turn)
+        return Stepping(lambda observation: decisions.get(observation.step))
     if run.request.isolate and run.driver == "strategy":
         from engine.drivers.isolated import Isolated
 
@@ -60,17 +54,4 @@ def decider_of(
         return None
     path = loaded.info.path
     strategy, rows = prepared(loaded.make, run.request.params, panel, path)
-    if rows is None:
-        return Stepping(strategy.decide, path, in_turn)
-    return Vector(strategy.decide, rows, path, in_turn)
-
-
-def _claimed(session: Session) -> Callable[[], bool]:
-    """Whether somebody waits for the session; it is not kept for it, nor its bars with it."""
-    kept = weakref.ref(session)
-
-    def claimed() -> bool:
-        session = kept()
-        return session is None or session.claimed
-
-    return claimed
+    return Stepping(strategy.decide, path) if rows is None else Vector(strategy.decide, rows, path)

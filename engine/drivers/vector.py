@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 import platformdirs
 
-from engine.drivers.courtesy import Decide, InTurn
 from engine.drivers.stepping import Stepping
 from engine.model import Rules
 from engine.sim import compiled
 from engine.sim.compiled import FEWEST, Kernel, advance_rows
+from engine.sim.observation import Observation
 from engine.sim.panel import Panel
 from engine.sim.simulation import Simulation
 from engine.sim.state import Advance, State
@@ -40,14 +40,10 @@ class Vector(Stepping):
     """The decisions of a strategy's ``weights``, many at a call of the kernel."""
 
     def __init__(
-        self,
-        decide: Decide,
-        rows: TargetRows,
-        path: Path | None = None,
-        in_turn: InTurn | None = None,
+        self, decide: Callable[[Observation], object], rows: TargetRows, path: Path | None = None
     ) -> None:
-        """``decide`` steps through ``rows``; ``path`` and ``in_turn`` as of ``Stepping``."""
-        super().__init__(decide, path, in_turn)
+        """``decide`` steps through ``rows``; ``path`` is the strategy's own file."""
+        super().__init__(decide, path)
         self._rows = rows
         pays = _stepping_seconds(rows) >= WORTH_LOADING
         self._kernel = _kernels.load() if pays else _kernels.loaded

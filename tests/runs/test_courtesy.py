@@ -11,7 +11,6 @@ import pytest
 from engine.drivers.courtesy import MOST_SECONDS, Courtesy
 from engine.drivers.host import Host
 from engine.runs.clock import SystemClock
-from engine.sim.observation import Observation
 from tests.runs.conftest import SMA, Deck
 
 
@@ -30,9 +29,25 @@ def clock() -> HandClock:
     return HandClock()
 
 
+class Watched(Courtesy):
+    """A courtesy of which a test knows that a thread stands aside for it."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__(clock)
+        self.looks = 0
+        stood = self
+
+        class Over(threading.Event):
+            def wait(self, timeout: float | None = None) -> bool:
+                stood.looks += 1
+                return super().wait(timeout)
+
+        self._over = Over()
+
+
 @pytest.fixture
-def courtesy(clock: HandClock) -> Iterator[Courtesy]:
-    made = Courtesy(clock)
+def courtesy(clock: HandClock) -> Iterator[Watched]:
+    made = Watched(clock)
     yield made
     clock.time += 1.0
 
@@ -46,27 +61,25 @@ def attended(open_deck: Callable[..., Deck], courtesy: Courtesy) -> Deck:
     return deck
 
 
-def test_a_step_waits_for_the_answer(courtesy: Courtesy) -> None:
-    """Between the asking and the answer no step is begun."""
-    order: list[str] = []
-    stands = threading.Event()
+def test_no_step_between_a_key_and_its_answer(
+    attended: Deck, courtesy: Watched, strategy_file: Callable[[str], str]
+) -> None:
+    """The slice in progress ends with its next step; the next begins when the answer is out."""
+    spec = strategy_file("import time\ntime.sleep(0.002)\nreturn None")
+    session = attended.start(replace(SMA, strategy=spec, params={}))
 
-    def nobody_waits() -> bool:
-        stands.set()
-        return False
+    def decided() -> int:
+        return 0 if session.progress is None else session.progress.state.decided
 
-    def decide(_observation: Observation) -> None:
-        order.append("decided")
-
-    step = courtesy.in_turn(nobody_waits)(decide)
-    courtesy.ask()
-    thread = threading.Thread(target=step, args=(None,))
-    thread.start()
-    assert stands.wait(60)
-    order.append("answered")
+    attended.until(lambda: decided() > 20)
+    attended.host.make_way()
+    attended.until(lambda: courtesy.looks > 0)
+    stands, looks = decided(), courtesy.looks
+    attended.until(lambda: courtesy.looks > looks + 2)
+    assert decided() == stands
+    assert not session.waiting
     courtesy.done()
-    thread.join(60)
-    assert order == ["answered", "decided"]
+    attended.until(lambda: decided() > stands)
 
 
 def test_an_answer_that_never_comes_is_not_waited_for(courtesy: Courtesy, clock: HandClock) -> None:
@@ -109,11 +122,11 @@ def test_a_key_right_behind_an_answer_is_no_asking(courtesy: Courtesy, clock: Ha
 def test_who_waits_for_the_run_does_not_wait_for_the_screen(
     attended: Deck, courtesy: Courtesy, strategy_file: Callable[[str], str]
 ) -> None:
-    """A run whose thread stands aside, in the midst of a slice, is paused all the same."""
+    """A run that is held back is paused all the same."""
     spec = strategy_file("import time\ntime.sleep(0.002)\nreturn None")
     session = attended.start(replace(SMA, strategy=spec, params={}))
     attended.until(lambda: session.progress is not None and session.progress.state.decided > 0)
-    courtesy.ask()
+    attended.host.make_way()
     paused: list[str] = []
     asking = threading.Thread(
         target=lambda: paused.append(attended.service.pause(session.run_id).status), daemon=True
@@ -127,13 +140,11 @@ def test_who_waits_for_the_run_does_not_wait_for_the_screen(
 def test_a_held_key_changes_no_result(attended: Deck, deck: Deck, clock: HandClock) -> None:
     """Runs beside a screen that asks all the time end, and as they would have without it."""
     over = threading.Event()
-    courtesy = attended.host.courtesy
-    assert courtesy is not None
 
     def hold() -> None:
         while not over.wait(0.001):
             clock.time += 0.003
-            courtesy.ask()
+            attended.host.make_way()
 
     thread = threading.Thread(target=hold)
     thread.start()

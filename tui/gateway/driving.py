@@ -119,8 +119,8 @@ class Gateway(Reading):
 
     def key_came(self) -> None:
         """Let the engine stand aside, for a few frames at most, until ``key_answered``."""
-        if self._host is not None and self._host.courtesy is not None:
-            self._host.courtesy.ask()
+        if self._host is not None:
+            self._host.make_way()
 
     def key_answered(self) -> None:
         """What answers the key is on its way to the terminal: the engine goes on."""
