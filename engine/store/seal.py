@@ -57,10 +57,7 @@ class Hashed:
     """
 
     def __init__(self) -> None:
-        self._start(None)
-
-    def _start(self, epoch: int | None) -> None:
-        self._epoch = epoch
+        self._epoch: int | None = None
         self._next = 0
         self._sha = hashlib.sha256(_heading(_FIRST))
 
@@ -70,17 +67,21 @@ class Hashed:
         To be called inside a transaction that has added none itself: what it reads is committed
         then, and stays whether this transaction is or not.
         """
-        if epoch != self._epoch:  # rewound, perhaps
-            self._start(epoch)
+        self._be_of(epoch)
         self._next = _add_steps(self._sha, conn, run_id, self._next)
 
     def whole(self, conn: sqlite3.Connection, run_id: str, epoch: int) -> Any:
         """The hash over all steps, those of this transaction too; this one stays as it is."""
-        if epoch != self._epoch:
-            self._start(epoch)
+        self._be_of(epoch)
         found = self._sha.copy()
         _add_steps(found, conn, run_id, self._next)
         return found
+
+    def _be_of(self, epoch: int) -> None:
+        """Begin anew under another epoch: a rewind may have changed any step."""
+        if epoch != self._epoch:
+            self._epoch, self._next = epoch, 0
+            self._sha = hashlib.sha256(_heading(_FIRST))
 
 
 _FIRST: Final = next(iter(_LOG))

@@ -686,4 +686,25 @@ GUARDS: Final[tuple[Guard, ...]] = (
         "    if False:\n",
         "tests/runs/test_past.py::test_other_bars_and_changed_rows_are_named",
     ),
+    Guard(
+        "writes of one run land in their order",
+        "engine/store/line.py",
+        "            place = places.popleft()\n",
+        "            place = places.pop()\n",
+        "tests/store/test_line.py::test_a_write_goes_ahead_of_batches_of_other_runs",
+    ),
+    Guard(
+        "orders of a run that was not replayed end with it",
+        "engine/runs/commit.py",
+        "    if session.progress is None or session.log is not None:\n",
+        "    if session.progress is None:\n",
+        "tests/runs/test_acting.py::test_orders_left_by_a_run_that_was_not_replayed_end_with_it",
+    ),
+    Guard(
+        "a rewind begins the hash of the log anew",
+        "engine/store/seal.py",
+        "        if epoch != self._epoch:\n",
+        "        if self._epoch is None:\n",
+        "tests/runs/test_acting.py::test_the_end_of_a_long_log_is_sealed_from_what_was_known",
+    ),
 )

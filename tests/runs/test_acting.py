@@ -94,7 +94,10 @@ def test_orders_left_by_a_run_that_was_not_replayed_end_with_it(deck: Deck) -> N
     deck.service.submit(run_id, 0, Decision((order,)))
     deck.service.interrupt(deck.service.sessions[run_id])
     deck.host.close()
-    deck.service.take_up(run_id)
+    session = deck.service.take_up(run_id)
+    deck.service.load(session)
+    assert session.progress is not None
+    assert session.log is not None
     assert deck.service.cancel(run_id).status == "cancelled"
     with deck.reader() as reader:
         assert reader.orders(run_id, alive=True) == []
