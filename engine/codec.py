@@ -96,7 +96,7 @@ def as_decision(answer: object) -> Decision:
         return Decision((), (answer,))
     if isinstance(answer, (str, bytes, Mapping)) or not isinstance(answer, Iterable):
         raise StrategyError(
-            f"decide answered {_name(answer)}", remedy="answer Order and Target values, or None"
+            f"decide answered {name_of(answer)}", remedy="answer Order and Target values, or None"
         )
     orders: list[Order] = []
     targets: list[Target] = []
@@ -107,13 +107,14 @@ def as_decision(answer: object) -> Decision:
             orders.append(intent)
         else:
             raise StrategyError(
-                f"decide answered a list that holds {_name(intent)}",
+                f"decide answered a list that holds {name_of(intent)}",
                 remedy="answer Order and Target values, or None",
             )
     return Decision(tuple(orders), tuple(targets))
 
 
-def _name(value: object) -> str:
+def name_of(value: object) -> str:
+    """What kind of thing it is and how it looks, for somebody who gave it where it cannot stand."""
     text = repr(value)
     return f"{type(value).__name__} {text[:60]}{'…' if len(text) > 60 else ''}"
 
@@ -178,7 +179,7 @@ def _plain(value: object) -> object:
     """A numpy scalar that a strategy put into an order, as the plain value it stands for."""
     item = getattr(value, "item", None)
     if item is None:
-        raise TypeError(f"{_name(value)} cannot be recorded")
+        raise TypeError(f"{name_of(value)} cannot be recorded")
     return item()
 
 
@@ -219,7 +220,7 @@ def decode_decision(wire: object) -> Decision:
     """
     if not isinstance(wire, Mapping):
         raise InvalidTape(
-            f"a decision is a JSON object, not {_name(wire)}",
+            f"a decision is a JSON object, not {name_of(wire)}",
             field="decision",
             remedy=DECISION_REMEDY,
         )
@@ -233,7 +234,7 @@ def decode_decision(wire: object) -> Decision:
     cancels = wire.get("cancel") or ()
     if not isinstance(cancels, (list, tuple)) or not all(isinstance(tag, str) for tag in cancels):
         raise InvalidTape(
-            f"cancel is a list of order tags, not {_name(wire['cancel'])}",
+            f"cancel is a list of order tags, not {name_of(wire['cancel'])}",
             field="cancel",
             remedy='e.g. "cancel": ["entry"]',
         )
@@ -251,14 +252,16 @@ def _list(wire: Mapping[str, Any], name: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise InvalidTape(f"{name} is a list, not {_name(value)}", field=name, remedy=ORDERS_REMEDY)
+        raise InvalidTape(
+            f"{name} is a list, not {name_of(value)}", field=name, remedy=ORDERS_REMEDY
+        )
     return value
 
 
 def _decode_order(wire: object) -> Order:
     if not isinstance(wire, Mapping):
         raise InvalidTape(
-            f"an order is a JSON object, not {_name(wire)}", field="orders", remedy=ORDERS_REMEDY
+            f"an order is a JSON object, not {name_of(wire)}", field="orders", remedy=ORDERS_REMEDY
         )
     _check_fields(wire, ORDER_FIELDS, Order._fields, "an order")
     symbol, side, quantity = _text(wire, "symbol"), _text(wire, "side"), _number(wire, "quantity")
@@ -298,10 +301,13 @@ def _decode_targets(wire: object) -> tuple[Target, ...]:
     if wire is None:
         return ()
     if isinstance(wire, Mapping):
-        return tuple(_weight(str(symbol), _number(wire, symbol)) for symbol in wire)
+        return tuple(
+            _weight(str(symbol), _number(wire, symbol, f"the target of {symbol}"))
+            for symbol in wire
+        )
     if not isinstance(wire, list) or not all(isinstance(item, Mapping) for item in wire):
         raise InvalidTape(
-            f"targets is an object of weights by symbol, not {_name(wire)}",
+            f"targets is an object of weights by symbol, not {name_of(wire)}",
             field="targets",
             remedy=TARGETS_REMEDY,
         )
@@ -328,7 +334,7 @@ def _decode_target(wire: Mapping[str, Any]) -> Target:
     return Target(symbol, _number(wire, "weight"), _number(wire, "shares"), _text(wire, "tag"))
 
 
-def _number(wire: Mapping[str, Any], name: str) -> float | None:
+def _number(wire: Mapping[str, Any], name: str, said: str | None = None) -> float | None:
     value = wire.get(name)
     if value is None:
         return None
@@ -336,7 +342,7 @@ def _number(wire: Mapping[str, Any], name: str) -> float | None:
         return float(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidTape(
-            f"{name} is a number, not {_name(value)}",
+            f"{said or name} is {name_of(value)}, not a number",
             field=name,
             remedy="write it without quotes, e.g. 10 or 0.25",
         )
@@ -349,7 +355,7 @@ def _text(wire: Mapping[str, Any], name: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise InvalidTape(
-            f"{name} is text, not {_name(value)}", field=name, remedy="write it in double quotes"
+            f"{name} is {name_of(value)}, not text", field=name, remedy="write it in double quotes"
         )
     return value
 

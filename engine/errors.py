@@ -159,15 +159,12 @@ class LoadCancelled(MarketDataError):
 
 
 class StrategyFault(StepdeckError):
-    """A strategy's own failure; it ends its own run and nobody else's."""
+    """A strategy's own failure; it ends its own run and nobody else's.
+
+    ``where`` is ``file:line`` of the strategy's innermost frame, where one is known.
+    """
 
     code = "strategy_fault"
-
-
-class StrategyError(StrategyFault):
-    """``where`` is ``file:line`` of the strategy's innermost frame, where one is known."""
-
-    code = "strategy_error"
 
     def __init__(
         self,
@@ -179,6 +176,10 @@ class StrategyError(StrategyFault):
     ) -> None:
         super().__init__(message, field=field, remedy=remedy)
         self.where = where
+
+
+class StrategyError(StrategyFault):
+    code = "strategy_error"
 
 
 class LookaheadError(StrategyFault):
@@ -304,13 +305,10 @@ def error_of(code: str) -> type[StepdeckError]:
 
     ``RunError`` for a code that a later version made.
     """
-    # Each class with the nearest of its line that takes what the root takes.
-    found: list[tuple[type[StepdeckError], type[StepdeckError]]] = [(StepdeckError, StepdeckError)]
-    for kind, plain in found:
+    found: list[type[StepdeckError]] = [StepdeckError]
+    for kind in found:
         if kind.code == code:
-            return plain
-        found += [
-            (child, plain if "__init__" in vars(child) else child)
-            for child in kind.__subclasses__()
-        ]
+            # What is wrong with an expression is nothing without the expression.
+            return InputError if kind is InvalidExpression else kind
+        found += kind.__subclasses__()
     return RunError

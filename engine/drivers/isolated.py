@@ -36,6 +36,9 @@ from engine.strategies.outside import environment
 
 ARRAYS: Final = ("stamps", "sessions", *FIELDS)
 LONGEST_ANSWER: Final = 16 * 2**20
+_TOO_MUCH: Final = f"more than {LONGEST_ANSWER // 2**20} MB"
+GONE_SECONDS: Final = 10.0
+"""How long a process may take to be gone once it has let go of its end of the connection."""
 LOOK_SECONDS: Final = 0.1
 _FRAME: Final = re.compile(r'File "(.+)", line (\d+) in ')
 
@@ -112,6 +115,10 @@ class Isolated(Stepping):
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
 
+    def _explain(self, error: BaseException, step: int) -> StrategyFault:
+        """What comes from the other process has been explained there."""
+        return error if isinstance(error, StrategyFault) else super()._explain(error, step)
+
     def _ask(self, observation: Observation) -> Decision:
         self._send((observation.step, account_of(observation), str(current_log())))
         answer = self._receive("decide", observation.step)
@@ -129,30 +136,32 @@ class Isolated(Stepping):
                     self.close()
                     raise StrategyFault("the run has ended")
             answer = self._conn.recv_bytes(LONGEST_ANSWER)
-        except (EOFError, OSError) as error:
+        except (EOFError, ConnectionError) as error:
             raise self._died(where, step) from error
+        except OSError as error:
+            raise self._failed(where, f"answered {_TOO_MUCH}", None, step) from error
         if answer[:1] == b"!":
             code, message, field, remedy, place = codec.loads(answer[1:])
             kind = error_of(code)
-            if issubclass(kind, StrategyError):
+            if issubclass(kind, StrategyFault):
                 raise kind(message, where=place, field=field, remedy=remedy)
             raise kind(message, field=field, remedy=remedy)
         return answer[1:]
 
     def _died(self, where: str, step: int | None) -> StrategyError:
-        """Why there is no answer: the process ended, or said more than anybody can want."""
+        """Why there is no answer: the process ended, or closed what it answers over."""
         try:
-            status = self._process.wait(1.0)
+            status = self._process.wait(GONE_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            status = None
-        if status is None:
-            how = f"answered more than {LONGEST_ANSWER // 2**20} MB"
-        elif status < 0:
-            how = f"was killed by {signal.Signals(-status).name}"
+            how = "closed the connection of its process"
         else:
             how = f"ended its process with status {status}"
-        place = self._place()
+            if status < 0:
+                how = f"was killed by {signal.Signals(-status).name}"
+        return self._failed(where, how, self._place(), step)
+
+    def _failed(self, where: str, how: str, place: str | None, step: int | None) -> StrategyError:
+        self._process.kill()
         said = f"{where} {how}"
         if place is not None:
             said += f" in {place}"

@@ -73,7 +73,7 @@ def _decider(setup: Setup, panel: Panel) -> Stepping:
 
 def _answer(decide: Stepping, observation: Observation) -> bytes:
     try:
-        decision = codec.as_decision(decide(observation))
+        decision = decide(observation)
         return b"." if decision.holds else b"." + codec.decision_text(decision).encode()
     except StepdeckError as error:
         return _refusal(error)

@@ -62,7 +62,7 @@ def decide_afresh(
         def recorded(observation: Observation) -> Decision:
             if observation.step % _STEPS_A_PULSE == 0:
                 pulse()
-            decision = codec.as_decision(decide(observation))
+            decision = decide(observation)
             if not decision.holds:
                 decisions[observation.step] = decision
             return decision

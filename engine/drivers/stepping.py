@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping, Sized
 from pathlib import Path
 
-from engine.errors import StepdeckError, StrategyError, StrategyFault
+from engine import codec
+from engine.drivers.fault import fault_of
+from engine.errors import InputError, StrategyFault
+from engine.model import HOLD, Decision
+from engine.sim.intake import plain
 from engine.sim.observation import Observation, PreparedPanel
 from engine.sim.panel import Panel
 from engine.sim.simulation import Simulation
@@ -27,12 +30,11 @@ class Stepping:
         self._decide = decide
         self._path = path
 
-    def __call__(self, observation: Observation) -> object:
-        """The answer at a step. Raises ``StrategyFault``."""
+    def __call__(self, observation: Observation) -> Decision:
+        """The decision at a step, plain. Raises ``StrategyFault``."""
         try:
-            return self._decide(observation)
-        except StrategyFault:
-            raise
+            decision = codec.as_decision(self._decide(observation))
+            return HOLD if decision.holds else plain(decision)
         except BaseException as error:
             raise self._explain(error, observation.step) from error
 
@@ -43,8 +45,8 @@ class Stepping:
     def close(self) -> None:
         """There is nothing to let go of."""
 
-    def _explain(self, error: BaseException, step: int) -> StrategyError:
-        return fault_of("decide", error, self._path, step)
+    def _explain(self, error: BaseException, step: int) -> StrategyFault:
+        return fault_of(self._decide, error, self._path, step)
 
 
 def prepared(
@@ -55,33 +57,21 @@ def prepared(
 ) -> tuple[Strategy, TargetRows | None]:
     """A strategy made and prepared over its bars, and its rows if it is a vector strategy.
 
-    Raises ``StrategyError`` for whatever it raises meanwhile.
+    Raises ``StrategyFault`` for whatever it raises meanwhile, ``InputError`` for parameters that it
+    does not have or take.
     """
-    where = "prepare"
+    called: Callable[..., object] = make
+    name = "__init__"
+    lent = PreparedPanel(panel)
     try:
         strategy = make(params)
-        lent = PreparedPanel(panel)
-        try:
-            strategy.prepare(lent)
-            where = "weights"
-            return strategy, strategy.plan(lent)
-        finally:
-            lent.seal()
-    except StepdeckError:
-        raise
+        name, called = "prepare", strategy.prepare
+        strategy.prepare(lent)
+        name, called = "weights", getattr(strategy, "weights", strategy.plan)
+        return strategy, strategy.plan(lent)
     except BaseException as error:
-        raise fault_of(where, error, path) from error
-
-
-def fault_of(
-    where: str, error: BaseException, path: Path | None, step: int | None = None
-) -> StrategyError:
-    """The failure in one line: what was raised, at which file and line, at which step."""
-    frames = traceback.extract_tb(error.__traceback__)
-    # The file was compiled by its resolved name; a run may have been given it by another.
-    own = [frame for frame in frames if path and Path(frame.filename) == path.resolve()]
-    frame = own[-1] if own else frames[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno}"
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    at = "" if step is None else f" at step {step}"
-    return StrategyError(f"{where} raised {said} in {place}{at}", where=place, field="strategy")
+        if called is make and isinstance(error, InputError):
+            raise
+        raise fault_of(called, error, path, name=name) from error
+    finally:
+        lent.seal()

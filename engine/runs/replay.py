@@ -13,7 +13,6 @@ from engine.errors import BarsChanged, LedgerCorrupt, RunNotActive, StrategyDive
 from engine.model import HOLD, Decision, RunRecord
 from engine.runs.answers import decided_of, is_closed, lead_of
 from engine.runs.session import Decider, Log, Progress, Session
-from engine.sim.intake import plain
 from engine.sim.observation import Observation
 from engine.sim.panel import Panel
 from engine.sim.state import StepResult
@@ -129,7 +128,7 @@ def _logged(
             return logged
         if cancelled():
             raise RunNotActive("the run was cancelled while its strategy was warmed", field="run")
-        now = plain(codec.as_decision(decide(observation)))
+        now = decide(observation)
         own = source in ("strategy", "tape") and observation.step >= log.own_from
         if own and now != logged:
             before, after = codec.decision_text(logged), codec.decision_text(now)

@@ -48,8 +48,8 @@ FIGURE_COLUMNS = (
 class Decider(Protocol):
     """What decides a run's steps: one when it is called, or many at once."""
 
-    def __call__(self, observation: Observation, /) -> object:
-        """The answer at a step. Raises ``StrategyFault``."""
+    def __call__(self, observation: Observation, /) -> Decision:
+        """The decision, of plain texts and floats, at a step. Raises ``StrategyFault``."""
 
     def advance(
         self, simulation: Simulation, state: State, stop: int, halt: Sized = (), /

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any, Final
 
-from engine.codec import writable_text
+from engine.codec import name_of, writable_text
 from engine.errors import StrategyError
 from engine.model import Decision, Order, Target
 from engine.sim.lots import LotGrid
@@ -50,7 +50,9 @@ def plain(decision: Decision) -> Decision:
 
 def _plain_order(order: Order) -> Order:
     if not isinstance(order, Order):
-        raise StrategyError(f"a decision's orders hold {order!r}", remedy="give Order values")
+        raise StrategyError(
+            f"a decision's orders hold {name_of(order)}", remedy="give Order values"
+        )
     number = _plain_number(order.quantity)
     return Order(
         writable_text(order.symbol),
@@ -68,7 +70,9 @@ def _plain_order(order: Order) -> Order:
 
 def _plain_target(target: Target) -> Target:
     if not isinstance(target, Target):
-        raise StrategyError(f"a decision's targets hold {target!r}", remedy="give Target values")
+        raise StrategyError(
+            f"a decision's targets hold {name_of(target)}", remedy="give Target values"
+        )
     return Target(
         writable_text(target.symbol),
         _plain_number(target.weight),

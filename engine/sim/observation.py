@@ -115,7 +115,7 @@ class Observation:
     def _past(self, step: int) -> int:
         if step > self.step:
             raise LookaheadError(
-                f"step {step} has not happened at step {self.step}",
+                f"step {step} was asked for before it has happened",
                 field="step",
                 remedy="a decision sees the present bar and those before it",
             )

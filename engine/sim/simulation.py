@@ -114,26 +114,21 @@ class Simulation:
         Once ``halt`` holds anything (another thread may put it there), it ends after the decision
         in progress.
         ``decide`` gets each step's observation and answers what ``codec.as_decision`` takes. A
-        ``StrategyFault`` that it raises ends the advance before that step and is given back; so
-        does what ``explain`` makes of any other exception, which passes through without it. Raises
-        ``StepNotActive`` as ``step`` does.
+        ``StrategyFault`` ends the advance before that step and is given back, as ``explain`` says
+        it if given; so does what ``explain`` makes of any other exception of ``decide``, which
+        passes through without it. Raises ``StepNotActive`` as ``step`` does.
         """
         self._check(state)
         stop = min(stop, self._steps)
         batch = _Batch(self, state, max(stop - state.decided, 0))
         fault: StrategyFault | None = None
-        while batch.decided < stop and batch.ended is None:
+        while fault is None and batch.decided < stop and batch.ended is None:
             try:
                 decision = batch.ask_while_plain(decide, stop, explain, halt)
-            except StrategyFault as raised:
-                fault = raised
-                break
-            if decision is not None:
-                try:
+                if decision is not None:
                     batch.make(decision)
-                except StrategyFault as raised:
-                    fault = raised
-                    break
+            except StrategyFault as raised:
+                fault = raised if explain is None else explain(raised, batch.decided)
             if halt:
                 break
         after, result = batch.finish()

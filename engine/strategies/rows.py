@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.codec import name_of
 from engine.errors import StrategyError
 from engine.model import Target
 
@@ -29,7 +30,14 @@ class TargetRows:
 
     def __init__(self, answer: object, symbols: tuple[str, ...], steps: int) -> None:
         """Raises ``StrategyError`` for an answer of another shape, or with an infinite weight."""
-        weights: NDArray[np.float64] = np.array(answer, dtype=np.float64, order="C")
+        try:
+            weights: NDArray[np.float64] = np.array(answer, dtype=np.float64, order="C")
+        except (TypeError, ValueError):
+            raise StrategyError(
+                f"weights answered {name_of(answer)}",
+                field="weights",
+                remedy=f"answer numbers, an array [steps, symbols], here {(steps, len(symbols))}",
+            ) from None
         if weights.shape != (steps, len(symbols)):
             raise StrategyError(
                 f"weights answered an array of shape {weights.shape}",

@@ -98,8 +98,6 @@ def test_a_resumed_isolated_run_is_isolated_again(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("    raise ValueError('no')", "decide raised ValueError: no in own.py:9 at step 7"),
-        ("    raise SystemExit(3)", "decide raised SystemExit: 3 in own.py:9 at step 7"),
         ("    import os; os._exit(3)", "decide ended its process with status 3 at step 7"),
         (
             "    import ctypes; ctypes.string_at(0)",
@@ -110,8 +108,6 @@ def test_a_resumed_isolated_run_is_isolated_again(
             "decide was killed by SIGKILL at step 7",
         ),
         ("    self.hog = bytearray(10**10)", "decide raised MemoryError in own.py:9 at step 7"),
-        ("    return 'buy'", "decide answered str 'buy'"),
-        ("    obs.bar('AAPL', 8)", "step 8 has not happened at step 7"),
     ],
 )
 def test_what_it_does_to_its_process_fails_its_run_alone(

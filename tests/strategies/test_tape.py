@@ -64,7 +64,10 @@ def test_what_the_policy_refuses_is_a_good_line(tmp_path: Path) -> None:
         ('{"step": true}', "line 2: step True is no whole number"),
         ('{"step": 1, "order": []}', "line 2: unknown field 'order'"),
         ('{"step": 1, "orders": [{"symbol": "A", "side": "buy"}]}', "line 2: an order needs"),
-        ('{"step": 1, "targets": {"A": "all"}}', "line 2: A is a number, not str 'all'"),
+        (
+            '{"step": 1, "targets": {"A": "all"}}',
+            "line 2: the target of A is str 'all', not a number",
+        ),
     ],
 )
 def test_a_line_that_is_no_decision_is_named(line: str, message: str, tmp_path: Path) -> None:
