@@ -24,6 +24,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from inspect import formatannotation
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -194,8 +195,15 @@ class ParameterInfo:
             return None
 
 
+PassedOver = tuple[tuple[str, str], ...]
+"""Public annotated attributes that are no parameters: the name of each, and why."""
+
+
 def parse_values(
-    parameters: tuple[ParameterInfo, ...], values: Mapping[str, object], owner: str
+    parameters: tuple[ParameterInfo, ...],
+    values: Mapping[str, object],
+    owner: str,
+    passed_over: PassedOver = (),
 ) -> dict[str, ParameterValue]:
     """Every parameter's value: those given, converted and checked, and the defaults of the rest.
 
@@ -204,8 +212,9 @@ def parse_values(
     known = {parameter.name: parameter for parameter in parameters}
     for name in values:
         if name not in known:
+            why = dict(passed_over).get(name)
             raise UnknownParameter(
-                f"{owner} has no parameter {name!r}",
+                f"{owner} has no parameter {name!r}" + ("" if why is None else f": it is {why}"),
                 field=name,
                 remedy=f"it has {', '.join(known)}" if known else "it has none",
             )
@@ -222,7 +231,8 @@ class Strategy(ABC):
     parameter: it shows up in forms, ``-p`` and sweeps, and is set on the instance before
     ``__init__`` runs. Parameters are inherited; a docstring line ``name: text`` is their help, and
     ``bounds`` may limit numbers: ``{"top": (1, None)}``. Annotations of other types, without a
-    default, or private are the strategy's own affair.
+    default, or private are the strategy's own affair; ``passed_over`` says why each public one is
+    no parameter.
 
     A pure function of prices may be a *vector strategy*: instead of ``decide`` it has
     ``weights(panel)``, which answers every decision at once, an array [steps, symbols] of target
@@ -238,11 +248,12 @@ class Strategy(ABC):
 
     bounds: ClassVar[Mapping[str, tuple[float | None, float | None]]] = {}
     parameters: ClassVar[tuple[ParameterInfo, ...]] = ()
+    passed_over: ClassVar[PassedOver] = ()
     _rows: TargetRows
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.parameters = _collect(cls)
+        cls.parameters, cls.passed_over = _collect(cls)
         has_weights = callable(getattr(cls, "weights", None))
         if has_weights and getattr(cls.decide, "__isabstractmethod__", False):
             cls.decide = _decide_by_row  # type: ignore[method-assign]  # not abstract any more
@@ -253,7 +264,7 @@ class Strategy(ABC):
         Raises ``UnknownParameter`` or ``InvalidParameter``.
         """
         if params:
-            known = parse_values(self.parameters, params, type(self).__name__)
+            known = parse_values(self.parameters, params, type(self).__name__, self.passed_over)
             for name in params:
                 setattr(self, name, known[name])
 
@@ -265,7 +276,8 @@ class Strategy(ABC):
         ``__init__`` raises.
         """
         strategy = cls.__new__(cls)
-        for name, value in parse_values(cls.parameters, params, cls.__name__).items():
+        known = parse_values(cls.parameters, params, cls.__name__, cls.passed_over)
+        for name, value in known.items():
             setattr(strategy, name, value)
         strategy.__init__()  # type: ignore[misc]  # so that __init__ can derive from parameters
         return strategy
@@ -309,23 +321,32 @@ def _decide_by_row(self: Strategy, obs: Any) -> Any:
     return self._rows.targets(obs.step)
 
 
-def _collect(cls: type[Strategy]) -> tuple[ParameterInfo, ...]:
-    """The class's parameters, inherited ones first; raises ``TypeError`` for a default of another
-    type than its annotation, or bounds for what is no parameter."""
+def _collect(cls: type[Strategy]) -> tuple[tuple[ParameterInfo, ...], PassedOver]:
+    """The class's parameters, inherited ones first, and what else is annotated in public.
+
+    Raises ``TypeError`` for a default of another type than its annotation, or bounds for what is no
+    parameter."""
     found: dict[str, str] = {}
+    others: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if base is Strategy or not issubclass(base, Strategy):
             continue
         for name, annotation in inspect.get_annotations(base).items():
-            kind = (
-                annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
-            )
-            if kind in _TYPES and not name.startswith("_") and hasattr(cls, name):
+            text = annotation if isinstance(annotation, str) else formatannotation(annotation)
+            kind = text.strip("'\"")
+            if name.startswith("_") or "ClassVar" in kind:
+                continue
+            if kind in _TYPES and hasattr(cls, name):
                 found[name] = kind
+            elif kind in _TYPES:
+                others[name] = f"annotated {kind} and has no default"
+            else:
+                others[name] = f"annotated {kind}, and parameters are {', '.join(_TYPES)}"
     unbounded = sorted(set(cls.bounds) - set(found))
     if unbounded:
         raise TypeError(f"{cls.__name__}.bounds names {unbounded[0]!r}, which is no parameter")
-    return tuple(_parameter(cls, name, kind) for name, kind in found.items())
+    parameters = tuple(_parameter(cls, name, kind) for name, kind in found.items())
+    return parameters, tuple((name, why) for name, why in others.items() if name not in found)
 
 
 def _help(cls: type[Strategy], name: str) -> str:

@@ -68,6 +68,7 @@ def load_outside(spec: str, *, timeout: float = IMPORT_SECONDS) -> LoadedStrateg
             info["summary"],
             tuple(ParameterInfo(**parameter) for parameter in info["parameters"]),
             path=Path(info["path"]),
+            passed_over=tuple((name, why) for name, why in info["passed_over"]),
         ),
         said["source_hash"],
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import UnknownStrategy
 from engine.model import Driver
-from engine.strategies.base import ParameterInfo, ParameterValue, Strategy, parse_values
+from engine.strategies.base import ParameterInfo, ParameterValue, PassedOver, Strategy, parse_values
 from engine.strategies.loader import load_class
 from engine.strategies.tape import Tape, read_tape
 
@@ -35,7 +35,8 @@ class StrategyInfo:
     """What is known of a strategy without running it.
 
     ``name`` is the spec it was asked for by, ``driver`` who decides (strategy, manual, tape or
-    agent), ``path`` the user's own file, if it is one.
+    agent), ``path`` the user's own file, if it is one; ``passed_over`` are annotated attributes
+    that are no parameters, and why.
     """
 
     name: str
@@ -43,6 +44,7 @@ class StrategyInfo:
     parameters: tuple[ParameterInfo, ...] = ()
     driver: Driver = "strategy"
     path: Path | None = None
+    passed_over: PassedOver = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +152,13 @@ def parse_params(info: StrategyInfo, values: Mapping[str, object]) -> dict[str, 
 
     Raises ``UnknownParameter`` naming what there is, ``InvalidParameter`` naming what would do.
     """
-    return parse_values(info.parameters, values, info.name)
+    return parse_values(info.parameters, values, info.name, info.passed_over)
 
 
 def _class_info(name: str, cls: type[Strategy], path: Path | None = None) -> StrategyInfo:
     lines = inspect.cleandoc(cls.__dict__.get("__doc__") or "").splitlines()
-    return StrategyInfo(name, lines[0] if lines else "", cls.parameters, path=path)
+    summary = lines[0] if lines else ""
+    return StrategyInfo(name, summary, cls.parameters, path=path, passed_over=cls.passed_over)
 
 
 def _unknown(spec: str, names: list[str]) -> UnknownStrategy:

@@ -64,12 +64,14 @@ def test_strategies_explains_a_file_of_one_s_own(stepdeck: Command, tmp_path: Pa
         "class Mine(Strategy):\n"
         '    """Does little."""\n'
         "    patience: int = 7\n"
+        "    most: int | None = None\n"
         "    def decide(self, obs):\n"
         "        return None\n"
     )
     done = stepdeck("strategies", f"{path}:Mine")
     assert "Does little." in done.out
     assert "-p patience=7" in done.out
+    assert "most is no parameter: it is annotated int | None" in done.out
     assert stepdeck("strategies", "nonesuch").status == 2
 
 

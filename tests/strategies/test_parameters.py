@@ -54,6 +54,30 @@ def test_public_annotated_attributes_with_defaults_are_parameters() -> None:
     assert isinstance(Base.parameters[1].default, float)
 
 
+def test_what_is_passed_over_says_why() -> None:
+    """A type that parameters cannot have, or no default; in `-p`'s refusal too."""
+
+    class Wish(Base):
+        later = 3
+        most: int | None = None
+        names: "list" = []  # noqa: RUF012, UP037  # as a user may write it
+
+    types = "and parameters are int, float, str, bool"
+    assert Base.passed_over == (
+        ("later", "annotated int and has no default"),
+        ("many", f"annotated tuple[int, ...], {types}"),
+    )
+    assert Wish.passed_over == (
+        ("many", f"annotated tuple[int, ...], {types}"),
+        ("most", f"annotated int | None, {types}"),
+        ("names", f"annotated list, {types}"),
+    )
+    with pytest.raises(UnknownParameter, match=r"no parameter 'most': it is annotated int \| None"):
+        parse_values(Wish.parameters, {"most": "5"}, "Wish", Wish.passed_over)
+    with pytest.raises(UnknownParameter, match="'many': it is annotated tuple"):
+        Wish.make({"many": (1,)})
+
+
 def test_parameters_are_inherited() -> None:
     """A subclass has its base's parameters, its own defaults and help, and adds to them."""
     assert [(each.name, each.default) for each in Child.parameters] == [

@@ -52,6 +52,7 @@ def _document(info: StrategyInfo) -> dict[str, Any]:
             }
             for parameter in info.parameters
         ],
+        "passed_over": [{"name": name, "why": why} for name, why in info.passed_over],
     }
 
 
@@ -66,4 +67,5 @@ def _text(info: StrategyInfo) -> str:
     ]
     if rows:
         lines.append(table_body(rows, left=(0, 1, 2)))
+    lines += [safe_line(f"  {name} is no parameter: it is {why}") for name, why in info.passed_over]
     return "\n".join(lines)
