@@ -64,7 +64,7 @@ def fork(service: RunService, run_id: str, step: int, wish: Wish) -> Session:
     if not 0 <= step <= decided:
         raise InvalidOption(
             f"run {run_id} has made {decided} decisions: a fork cannot keep {step}",
-            field="step",
+            field="at",
             remedy=f"give 0 to {decided}",
         )
     prepared = _prepared(parent, wish, step)

@@ -155,7 +155,7 @@ def _check(run_id: str, step: int, decided: int) -> None:
     if not 0 <= step <= decided:
         raise InvalidOption(
             f"run {run_id} has made {decided} decisions: it cannot keep {step}",
-            field="step",
+            field="to",
             remedy=f"give 0 to {decided}",
         )
 

@@ -143,9 +143,11 @@ def test_what_a_rewind_is_refused_for(stepdeck: Command, ledger: Path) -> None:
     done = stepdeck("rewind", run_id, "--to", 4)
     assert (done.status, f"`stepdeck fork {run_id} --at N`" in done.err) == (1, True)
     done = stepdeck("rewind", left, "--to", 21, "--json")
-    assert (done.status, done.error["field"]) == (2, "step")
+    assert (done.status, done.error["field"]) == (2, "to")
     assert "give 0 to 20" in done.error["message"]
     assert stepdeck("rewind", left).status == 2
     assert rows(ledger, "SELECT * FROM runs") == before
+    beyond = stepdeck("fork", left, "--at", 21, "--json")
+    assert (beyond.status, beyond.error["field"]) == (2, "at")
     same = stepdeck("rewind", left, "--to", 20, "--json")
     assert (same.status, same.document["rewind_count"]) == (0, 0)
