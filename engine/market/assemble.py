@@ -23,7 +23,7 @@ from engine.market.calendars import (
 )
 from engine.market.checks import check_rows, refuse
 from engine.market.grid import grid_of
-from engine.market.rows import Rows
+from engine.market.rows import Problem, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +65,8 @@ def assemble(rows: Rows, window: Window, label: str, provenance: Mapping[str, An
     examples = [problem.text for problem in unread[:EXAMPLES]]
 
     rows = rows.choose(window.symbols)
+    if unread and not len(rows):
+        raise _all_bad(f"no bar of {label} can be read", unread[0])
     rows = _inside(rows, window)
     if not len(rows):
         raise _nothing(window, label)
@@ -78,11 +80,7 @@ def assemble(rows: Rows, window: Window, label: str, provenance: Mapping[str, An
         examples += [problem.text for problem in findings.problems]
         rows = rows.take(~findings.bad)
         if not len(rows):
-            raise MarketDataUnavailable(
-                f"every bar of {label} in the window is bad: {findings.problems[0].text}",
-                field="source",
-                remedy="correct the data",
-            )
+            raise _all_bad(f"every bar of {label} in the window is bad", findings.problems[0])
 
     stamps, steps = grid_of(rows.stamps)
     days, sessions = assign_sessions(window.calendar, window.timeframe, stamps)
@@ -194,6 +192,10 @@ def _in_force(
     return tuple(
         sorted(inside, key=lambda act: (act.ex_date, act.kind != "split", order[act.symbol]))
     )
+
+
+def _all_bad(said: str, first: Problem) -> MarketDataUnavailable:
+    return MarketDataUnavailable(f"{said}: {first.text}", field="source", remedy="correct the data")
 
 
 def _nothing(window: Window, label: str) -> MarketDataUnavailable:

@@ -47,7 +47,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 @dataclass(frozen=True, eq=False)
 class Scan:
     """What a look at names and stamps tells: ``symbols`` in order of appearance, and a probe of
-    symbol ``codes`` int32 [P] and ``stamps`` int64 [P]. ``whole`` is whether all could be read."""
+    symbol ``codes`` int32 [P] and ``stamps`` int64 [P]. ``whole`` is whether all could be read; a
+    symbol is named even where none of its stamps could, so that loading says so."""
 
     symbols: tuple[str, ...]
     codes: NDArray[np.int32]
@@ -134,7 +135,7 @@ def _scan(path: Path, lines: int, changed: int, size: int, format_name: str, zon
     good = (codes >= 0) & (stamps != MISSING) & ~implausible(stamps)
     whole = bool(good.all()) and not part.lost
     chosen = np.flatnonzero(good)[:PROBE]
-    return Scan(names if len(chosen) else (), codes[chosen], stamps[chosen], whole)
+    return Scan(names if part.count else (), codes[chosen], stamps[chosen], whole)
 
 
 def choose_timeframe(scan: Scan, wanted: str | None, label: str, *, repair: bool = False) -> str:
@@ -149,7 +150,7 @@ def choose_timeframe(scan: Scan, wanted: str | None, label: str, *, repair: bool
     try:
         return infer_timeframe(scan.codes, scan.stamps, label)
     except InvalidOption:
-        if scan.whole or repair:
+        if len(scan.stamps) and (scan.whole or repair):
             raise
         return "1Day"
 

@@ -131,7 +131,8 @@ def _one_by_one(texts: list[str | None], zone: str) -> Stamps:
         aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
         values[row] = (aware - EPOCH) // timedelta(microseconds=1)
     read = Stamps(values, faults, zoneless=not any(zoned) and any(moments))
-    dates = all(len((text or "").strip()) == 10 for text in texts)
+    read_as = [text or "" for text, moment in zip(texts, moments, strict=True) if moment]
+    dates = bool(read_as) and all(len(text.strip()) == 10 for text in read_as)
     if any(zoned) or zone == "UTC" or dates:
         return Stamps(values, faults, read.zoneless, dates)
     return localize(read, zone)

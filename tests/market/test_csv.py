@@ -16,6 +16,7 @@ from engine.errors import (
     MarketDataUnavailable,
     UnknownSymbol,
 )
+from engine.market import check_file
 from engine.model import stamp_text
 from tests.market.kit import HEADER, bar, hourly, load, source, write
 
@@ -160,6 +161,40 @@ def test_a_stamp_that_is_none_names_its_line(stamp: str, why: str, tmp_path: Pat
         load(text)
     assert "bars.csv line 6: AAPL" in str(caught.value)
     assert len(load(text, repair=True).stamps) == 4
+
+
+EPOCHS = ("1577923200", "1578009600")
+
+
+@pytest.mark.parametrize("others", [(), tuple(bar(stamp=f"2026-03-0{day}") for day in (2, 3))])
+def test_a_symbol_without_one_stamp_is_not_left_out(
+    others: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Every row of it is bad: that is said of the first, whoever else has bars in the file."""
+    lines = (*others, *(bar("BAD", stamp) for stamp in EPOCHS))
+    path = write(tmp_path, *lines)
+    with pytest.raises(MarketDataInvalid) as caught:
+        load(path)
+    said = f"bars.csv line {len(others) + 2}: BAD: timestamp '{EPOCHS[0]}' is not ISO 8601"
+    assert str(caught.value).startswith(said)
+    assert "(and 1 more bad row)" in str(caught.value)
+
+
+def test_nothing_left_to_repair_names_the_first_row(tmp_path: Path) -> None:
+    """Rather than an empty window, or a timeframe that could not be told."""
+    path = write(tmp_path, *(bar("BAD", stamp) for stamp in EPOCHS))
+    with pytest.raises(MarketDataUnavailable, match=r"no bar of bars\.csv can be read: .*line 2"):
+        load(path, repair=True)
+
+
+def test_dates_stay_sessions_beside_a_stamp_that_is_none(tmp_path: Path) -> None:
+    """A bad row changes nothing of the others; ten digits are no date."""
+    lines = (bar(stamp="2026-03-02"), bar(stamp="2026-03-03"), bar(stamp="soon"))
+    bars = load(write(tmp_path, *lines), repair=True, tz="America/New_York")
+    assert [stamp % 86_400_000_000 for stamp in bars.stamps.tolist()] == [0, 0]
+    assert "dates without a time" in str(bars.provenance["notices"])
+    report = check_file(write(tmp_path, *(bar(stamp=stamp) for stamp in EPOCHS)))
+    assert not report.notices
 
 
 def test_a_line_without_a_symbol_names_its_number(tmp_path: Path) -> None:
