@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -133,13 +134,16 @@ def exists(path: Path) -> bool:
         ) from error
 
 
-def check_identity(path: Path, *, vfs: str | None = None) -> None:
-    """Refuse what is not a ledger without touching it: no lock, no journal, no file beside it.
+def check_identity(path: Path, *, vfs: str | None = None, older: bool = False) -> None:
+    """Refuse what is no ledger to open without touching it: no lock, no journal, no file beside it.
 
-    The application id is in the file before the file has its name and never changes, so a read that
-    sees neither locks nor WAL (``immutable=1``) is right about it, and about nothing else.
+    A read that sees neither locks nor WAL (``immutable=1``) is right about what never changes, the
+    application id, which is in the file before the file has its name; about a newer version, since
+    versions only rise; and about everything while nobody writes. What it leaves open, a proper read
+    decides.
 
-    Raises ``LedgerMissing`` and ``NotALedger``.
+    Raises ``LedgerMissing``, ``NotALedger``, ``LedgerTooNew``, ``LedgerTooOld`` unless ``older`` is
+    welcome, and ``LedgerCorrupt``.
     """
     if not exists(path):
         raise LedgerMissing(
@@ -158,34 +162,51 @@ def check_identity(path: Path, *, vfs: str | None = None) -> None:
             field="db",
             remedy="restore it from a backup, or remove it to have a new one made",
         )
-    uri = f"file:{quote(str(path))}?mode=ro&immutable=1" + (f"&vfs={vfs}" if vfs else "")
+    written = _is_written(path)
     try:
-        conn = sqlite3.connect(uri, uri=True, isolation_level=None)
-        try:
-            application = int(conn.execute("PRAGMA application_id").fetchone()[0])
-        finally:
-            conn.close()
+        application, version = _header(path, vfs)
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
         if code == sqlite3.SQLITE_NOTADB:
             raise NotALedger(
                 f"{path} is not a SQLite database", field="db", remedy=remedy
             ) from error
-        if code == sqlite3.SQLITE_CORRUPT:
-            # Its first page may be ahead of the rest during a checkpoint: a proper read decides.
+        if code == sqlite3.SQLITE_CORRUPT and (written or _is_written(path)):
+            # Its first page may be ahead of the rest during a checkpoint.
             return
         raise translate(error, path) from error
     if application != APPLICATION_ID:
         raise NotALedger(
             f"{path} is a SQLite database of another program", field="db", remedy=remedy
         )
+    _refuse_version(version, path, older=older or written or _is_written(path))
+
+
+def _header(path: Path, vfs: str | None) -> tuple[int, int]:
+    """Application id and schema version as they stand in the file itself."""
+    uri = f"file:{quote(str(path))}?mode=ro&immutable=1" + (f"&vfs={vfs}" if vfs else "")
+    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as conn:
+        application = int(conn.execute("PRAGMA application_id").fetchone()[0])
+        return application, schema_version(conn)
+
+
+def _is_written(path: Path) -> bool:
+    """Whether something may stand in a WAL or a journal that the file itself does not have."""
+    for end in ("-wal", "-journal"):
+        with suppress(FileNotFoundError):
+            if path.with_name(path.name + end).stat().st_size > 0:
+                return True
+    return False
 
 
 def check_version(conn: sqlite3.Connection, path: Path, *, older: bool = False) -> None:
     """Raises ``LedgerTooNew`` for a schema this program does not know, ``LedgerTooOld`` for one
     that wants upgrading, unless ``older`` is welcome.
     """
-    version = schema_version(conn)
+    _refuse_version(schema_version(conn), path, older=older)
+
+
+def _refuse_version(version: int, path: Path, *, older: bool) -> None:
     if version < SCHEMA_VERSION and not older:
         raise LedgerTooOld(
             f"{path} has schema version {version} and this stepdeck reads {SCHEMA_VERSION}",

@@ -98,7 +98,7 @@ class Ledger(Closing):
         file = Path(path).resolve()
         if create and not exists(file):
             _make(file, vfs)
-        check_identity(file, vfs=vfs)
+        check_identity(file, vfs=vfs, older=True)
         failpoint("open.before")
         ledger = cls(file, vfs=vfs, patience=patience)
         try:

@@ -68,6 +68,7 @@ def test_refused_untouched(
     copy = tmp_path / "copy.db"
     done = stepdeck(*(copy if word == "COPY" else word for word in verb))
     assert ledger.read_bytes() == before
+    assert not [file for file in tmp_path.iterdir() if file.name.startswith("runs.db-")]
     assert not copy.exists()
     if verb == ("doctor",):
         assert done.status == 1

@@ -140,26 +140,18 @@ def test_newer_schema(path: Path) -> None:
     conn = sqlite3.connect(path)
     conn.execute("PRAGMA user_version = 99")
     conn.close()
-    before = contents(path.parent)
-    for opener in (Ledger.open, Reader.open):
-        with pytest.raises(LedgerTooNew, match=r"version 99 .* up to 1; upgrade stepdeck"):
-            opener(path)
-    assert contents(path.parent)["runs.db"] == before["runs.db"]
+    refused(path, LedgerTooNew, "version 99", "up to 1; upgrade stepdeck")
 
 
 @pytest.mark.parametrize("keep", [100, 4096, 40_000])
 def test_truncated(path: Path, keep: int) -> None:
-    """A ledger that was cut short is named as damaged; its bytes stay as they are."""
+    """A ledger that was cut short is named as damaged; it and its folder stay as they are."""
     with Ledger.open(path) as ledger:
         key = start(ledger)
         add(ledger, batch(key, 0, 10_000))
     whole = path.read_bytes()
     path.write_bytes(whole[:keep])
-    for opener in (Ledger.open, Reader.open):
-        with pytest.raises((LedgerCorrupt, NotALedger)) as caught:
-            opener(path)
-        assert "\n" not in str(caught.value)
-    assert path.read_bytes() == whole[:keep]
+    refused(path, LedgerCorrupt)
 
 
 @pytest.fixture
