@@ -1,7 +1,8 @@
 """A run as files: CSV and Parquet (a folder, one file a table), one JSON document, a page, a tape.
 
 CSV and JSON hold the ledger's own columns, stamps as ISO 8601 text; Parquet holds stamps as
-timestamps in UTC. Text of the ledger is written as it is: files are for programs.
+timestamps in UTC. The JSON that the ledger keeps as text is part of the JSON document. Text of the
+ledger is written as it is: files are for programs.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def export_run(
     record, tables = read_tables(gateway, run_id)
     if form == "json":
         document = {"run": run_document(record)} | {
-            name: [dict(zip(table.columns, row, strict=True)) for row in _with_text(table)]
+            name: [_object(table.columns, row) for row in _with_text(table)]
             for name, table in tables.items()
         }
         text = json.dumps(document, allow_nan=False, ensure_ascii=False)
@@ -97,6 +98,13 @@ def _steps(rows: Sequence[StepRecord]) -> Table:
     )
 
 
+def _object(columns: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    return {
+        name: loads(value) if name in _JSON and value is not None else value
+        for name, value in zip(columns, row, strict=True)
+    }
+
+
 def _with_text(table: Table) -> Iterable[Sequence[Any]]:
     """The rows with their stamps as the ledger shows them."""
     if "ts" not in table.columns:
@@ -126,6 +134,7 @@ def _write_parquet(folder: Path, tables: Mapping[str, Table]) -> None:
         pq.write_table(pa.table(arrays, names=list(table.columns)), folder / f"{name}.parquet")
 
 
+_JSON: Final = frozenset({"decision", "result"})
 _INTEGERS: Final = frozenset({"step_index", "fill_id", "closed_step", "lease_epoch"})
 _TEXTS: Final = frozenset(
     {*OrderRecord._fields, *StepRecord._fields, "kind"}

@@ -64,6 +64,11 @@ def test_json_is_one_document(stepdeck: Command, finished: Path, tmp_path: Path)
     assert document["run"]["name"] == "second"
     assert {table: len(document[table]) for table in TABLES} == counts(finished)
     assert document["equity"][0]["ts"] == "2000-03-01T00:00:00Z"
+    kept = rows(finished, f"SELECT decision, result FROM steps {OF_RUN} ORDER BY step_index")
+    assert [(step["decision"], step["result"]) for step in document["steps"]] == [
+        (json.loads(decision), result and json.loads(result)) for decision, result in kept
+    ]
+    assert all(step["decision"]["targets"] for step in document["steps"])
 
 
 def test_a_tape_replays_to_the_same_digests(
