@@ -124,6 +124,7 @@ def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
             field="strategy",
         )
     given = _Given(values)
+    _refuse_idle(strategy, given)
     calendar = given.choice("calendar", "XNYS")
     return RunRequest(
         strategy=strategy,
@@ -158,6 +159,24 @@ def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
         isolate=given.flag("isolate"),
         isolate_memory=given.integer("isolate-memory", 2048),
     )
+
+
+def _refuse_idle(strategy: str, given: _Given) -> None:
+    """Raise ``InvalidOption`` for an option that would do nothing beside the others."""
+    if given.flag("isolate") and (strategy == "manual" or strategy.startswith("tape:")):
+        raise InvalidOption(
+            f"{strategy} has no strategy to isolate", field="isolate", remedy="leave --isolate out"
+        )
+    source, zone = given.text("source") or "sample", given.text("tz") or "UTC"
+    if zone != "UTC" and source.partition(":")[0] in ("sample", "synthetic"):
+        from engine.market.stamps import check_zone
+
+        check_zone(zone)
+        raise InvalidOption(
+            f"tz is {zone!r}, and {source} has stamps of its own, in UTC",
+            field="tz",
+            remedy="leave --tz out; it is for files whose stamps name no zone",
+        )
 
 
 class _Given:

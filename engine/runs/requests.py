@@ -145,6 +145,12 @@ def check_rules(rules: Rules) -> None:
         ("slippage-bps", costs.slippage_bps),
     ):
         _require(value >= 0, name, value, "0 or more")
+    _require(
+        costs.commission_pct < 1,
+        "commission-pct",
+        costs.commission_pct,
+        "a fraction of notional below 1: 0.02 is 2 %",
+    )
     _require(costs.slippage_bps < 10_000, "slippage-bps", costs.slippage_bps, "less than 10000")
     if rules.participation is not None:
         _require(
@@ -154,7 +160,12 @@ def check_rules(rules: Rules) -> None:
             "a share of the bar's volume above 0 and up to 1",
         )
     _require(rules.max_leverage >= 1, "max-leverage", rules.max_leverage, "1 or more")
-    _require(rules.risk_free > -1, "risk-free", rules.risk_free, "a yearly rate such as 0.04")
+    _require(
+        -1 < rules.risk_free < 1,
+        "risk-free",
+        rules.risk_free,
+        "a yearly rate as a fraction: 0.04 is 4 %",
+    )
     _require(0 <= rules.seed < 2**63, "seed", rules.seed, "a whole number from 0")
 
 

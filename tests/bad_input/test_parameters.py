@@ -99,10 +99,11 @@ OPTIONS = (
     *numbers("commission-min", "0 or more", "-0.01"),
     *numbers("commission-per-share", "0 or more", "-1e-9"),
     *numbers("commission-pct", "0 or more", "-0.001"),
+    *(Option("commission-pct", value, "0.02 is 2 %") for value in ("1", "2", "100")),
     *numbers("slippage-bps", "0 or more", "-1"),
     *numbers("participation", "above 0 and up to 1", "0", "-0.1", "1.01", "10"),
     *numbers("max-leverage", "1 or more", "0", "0.99", "-1"),
-    *numbers("risk-free", "a yearly rate", "-1", "-2"),
+    *numbers("risk-free", "0.04 is 4 %", "-1", "-2", "1", "5"),
     *numbers("speed", "a number above 0", "0", "-1"),
     Option("slippage-bps", "10000", "less than 10000"),
     Option("lot", "1e-13", "from 1e-12 on"),
@@ -121,6 +122,10 @@ OPTIONS = (
     *(Option("timeframe", value, "1Hour") for value in ("2Day", "1hour", "60Min", "day")),
     *(Option("calendar", value, "XNYS | 24/7 | none") for value in ("xnys", "NYSE", "24-7")),
     *(Option("tz", value, "e.g. UTC") for value in ("Mars/Base", "EST5", "+01:00")),
+    *(
+        Option("tz", "America/New_York", "stamps of its own", others={"source": source})
+        for source in ("", "sample", "synthetic:bars=9")
+    ),
     Option("universe", "nyse", "djia30"),
     Option("universe", "djia30", "give one of them", others={"symbols": "AAPL"}),
     *(Option("symbols", value, "symbols") for value in ("AAPL,,MSFT", ",", "AAPL,AAPL", "AAPL,")),
@@ -175,6 +180,14 @@ def test_an_option_that_cannot_be_is_refused(
     with pytest.raises(InputError) as caught:
         prepare(build_request("sma_cross", {row.field: row.value, **row.others}))
     refused(caught.value, row.code, row.field, row.said)
+
+
+@pytest.mark.parametrize("strategy", ["manual", "tape:any.jsonl"])
+def test_what_has_no_strategy_is_not_isolated(strategy: str) -> None:
+    """An option that would do nothing is refused rather than forgotten."""
+    with pytest.raises(InputError) as caught:
+        build_request(strategy, {"isolate": True})
+    refused(caught.value, "invalid_option", "isolate", f"{strategy} has no strategy")
 
 
 def test_there_are_three_hundred_of_them() -> None:

@@ -46,7 +46,7 @@ def test_every_option_has_its_place() -> None:
     """Each option of the table changes the request."""
     values: dict[str, Value] = {
         "p": ["fast=5"], "symbols": "A,B", "start": "2020-01-02", "end": "2020-02-03",
-        "source": "synthetic", "timeframe": "1Hour", "calendar": "24/7", "tz": "Europe/Berlin",
+        "source": "csv:b.csv", "timeframe": "1Hour", "calendar": "24/7", "tz": "Europe/Berlin",
         "actions": "columns", "repair": True, "cash": "5000", "lot": "1e-9", "fill": "close",
         "costs": "sec", "commission-min": "1", "commission-per-share": "0.005",
         "commission-pct": "0.001", "slippage-bps": "2.5", "participation": "0.1",
@@ -57,7 +57,7 @@ def test_every_option_has_its_place() -> None:
     assert set(values) == {option.name for option in OPTIONS} - {"universe"}
     request = build_request("sma_cross", values)
     assert request == RunRequest(
-        "sma_cross", {"fast": "5"}, "synthetic", ("A", "B"), date(2020, 1, 2), date(2020, 2, 3),
+        "sma_cross", {"fast": "5"}, "csv:b.csv", ("A", "B"), date(2020, 1, 2), date(2020, 2, 3),
         "1Hour", "24/7", "Europe/Berlin", "columns", True,
         Rules(5000, 1e-9, "close", Costs("sec", 1, 0.005, 0.001, True, False, 2.5), 0.1, True, 2,
               0.04, 7),
