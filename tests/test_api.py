@@ -10,6 +10,7 @@ import pytest
 
 from engine import Decision, Order, Strategy, Target, open_ledger, run
 from engine.errors import InvalidOption, LedgerMissing, StrategyError
+from engine.store.reader import Reader
 
 
 class EveryFifth(Strategy):
@@ -52,6 +53,27 @@ def test_a_class_runs_over_a_frame() -> None:
     assert list(result.orders["status"]) == ["filled", "filled"]
     assert result.metrics["num_fills"] == 2
     assert result.run_id is None
+
+
+@pytest.mark.parametrize("by_symbol", [False, True])
+def test_a_run_over_a_frame_has_its_baselines(by_symbol: bool, tmp_path: Path) -> None:
+    """Over the same bars at hand, the index over a symbol of theirs that the run does not trade."""
+    prices = [10.0, 11.0, 12.0, 13.0, 14.0]
+    frames = {"X": _frame(prices), "SPY": _frame([100.0, 110.0, 120.0, 130.0, 150.0])}
+    for symbol, frame in frames.items():
+        frame["symbol"] = symbol
+    bars = frames if by_symbol else pd.concat(frames.values())
+    ledger = tmp_path / "runs.db"
+    result = run(EveryFifth, bars, symbols=["X"], ledger=ledger, calendar="none")
+    assert result.run_id is not None
+    with Reader.open(ledger) as reader:
+        made = reader.run(result.run_id)
+        held, index = reader.baselines(result.run_id)
+        assert (held.strategy, held.status, held.bars_hash) == (
+            "buy_and_hold", "completed", made.bars_hash,
+        )  # fmt: skip
+        assert (index.status, index.symbols) == ("completed", ("SPY",))
+        assert index.total_return == pytest.approx(0.5, abs=1e-6)
 
 
 @pytest.mark.parametrize(("calendar", "periods"), [("24/7", 365), ("none", 252)])

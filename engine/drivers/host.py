@@ -22,11 +22,11 @@ from engine.drivers.courtesy import Courtesy
 from engine.drivers.strategy import decider
 from engine.errors import LeaseLost, LedgerError, StepdeckError
 from engine.failpoints import failpoint
-from engine.model import RunRequest
 from engine.runs.commit import BATCH_SECONDS
 from engine.runs.lifecycle import Status
 from engine.runs.output import captured
 from engine.runs.reaper import Reaper
+from engine.runs.requests import Prepared
 from engine.runs.service import RunService
 from engine.runs.session import Session
 from engine.store.reader import Reader
@@ -98,7 +98,7 @@ class Host:
         self._slices: dict[_Lane, float] = {}
         self._acts = Courtesy(service.clock, most_seconds=ACT_SECONDS)
         service.acting.begun, service.acting.over = self._acts.ask, self._acts.done
-        self._baselines: deque[tuple[str, RunRequest]] = deque()
+        self._baselines: deque[tuple[str, Prepared]] = deque()
         self._working = 0
         self._reap_at = service.clock.monotonic() + service.limits.reaper_interval_seconds
         service.ready = self.enqueue
@@ -166,7 +166,7 @@ class Host:
         thread.start()
 
     def _work(self) -> None:
-        work: _Lane | tuple[str, RunRequest] | None
+        work: _Lane | tuple[str, Prepared] | None
         me = threading.current_thread()
         clock = self.service.clock
         while (work := self._next()) is not None:
@@ -205,7 +205,7 @@ class Host:
         elif self._lanes.get(lane.session.run_id) is lane:
             del self._lanes[lane.session.run_id]
 
-    def _next(self) -> _Lane | tuple[str, RunRequest] | None:
+    def _next(self) -> _Lane | tuple[str, Prepared] | None:
         """The lane whose turn it is, once one is due; where there is none a run that waits for its
         baselines; None when the host closes.
         """
@@ -318,15 +318,15 @@ class Host:
         """A completed run's baselines are computed after its result has been published."""
         if session.request.baselines and session.baseline_of is None:
             with self._wake:
-                self._baselines.append((session.run_id, session.request))
+                self._baselines.append((session.run_id, session.prepared))
                 self._wake.notify()
 
-    def _start_baselines(self, run_id: str, request: RunRequest) -> None:
+    def _start_baselines(self, run_id: str, run: Prepared) -> None:
         """On an engine thread and without a lock: it looks for files and waits for the ledger."""
         try:
-            for baseline in baselines_of(request):
+            for baseline, source in baselines_of(run):
                 failpoint("baseline.before")
-                session = self.service.create(baseline, baseline_of=run_id)
+                session = self.service.create(baseline, baseline_of=run_id, source=source)
                 failpoint("baseline.after")
                 self.enqueue(session)
         except StepdeckError as error:

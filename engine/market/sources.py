@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,8 @@ class BarSource:
     """A window of bars that can be had, and what is known of it before it is read.
 
     ``symbols`` are those of the request, in its order, else all the source has; ``source`` is the
-    text that means the same from any folder; ``label`` is for people.
+    text that means the same from any folder; ``label`` is for people. ``again`` opens the same bars
+    for another request where no text leads to them.
     """
 
     symbols: tuple[str, ...]
@@ -59,6 +61,7 @@ class BarSource:
     key: tuple[object, ...]
     window: Window
     read: Callable[[Progress | None, Cancelled | None], Rows]
+    again: Callable[[RunRequest], BarSource] | None = None
 
     def load(self, progress: Progress | None = None, cancelled: Cancelled | None = None) -> Bars:
         """The bars; the same arrays again while somebody still holds them.
@@ -211,6 +214,10 @@ def from_frames(bars: pd.DataFrame | Mapping[str, pd.DataFrame], request: RunReq
     """
     _check(request)
     headers, rows = read_frames(bars, request.tz)
+    return _frames(headers, rows, object(), request)
+
+
+def _frames(headers: tuple[Header, ...], rows: Rows, key: object, request: RunRequest) -> BarSource:
     symbols = _choose(request.symbols, rows.symbols, "the frame")
     scan = Scan(rows.symbols, rows.codes, rows.stamps)
     timeframe = choose_timeframe(scan, request.timeframe, "the frame")
@@ -221,9 +228,10 @@ def from_frames(bars: pd.DataFrame | Mapping[str, pd.DataFrame], request: RunReq
         "frame",
         "frame",
         {"source": "frame", "feed": "frame", "adjustment": "as in the frame", "tz": request.tz},
-        (object(), window),
+        (key, window),
         window,
         lambda _progress, _cancelled: rows,
+        partial(_frames, headers, rows, key),
     )
 
 

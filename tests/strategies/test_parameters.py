@@ -60,7 +60,7 @@ def test_what_is_passed_over_says_why() -> None:
     class Wish(Base):
         later = 3
         most: int | None = None
-        names: "list" = []  # noqa: RUF012, UP037  # as a user may write it
+        names: "list[str]" = []  # noqa: RUF012, UP037  # as a user may write it
 
     types = "and parameters are int, float, str, bool"
     assert Base.passed_over == (
@@ -70,7 +70,7 @@ def test_what_is_passed_over_says_why() -> None:
     assert Wish.passed_over == (
         ("many", f"annotated tuple[int, ...], {types}"),
         ("most", f"annotated int | None, {types}"),
-        ("names", f"annotated list, {types}"),
+        ("names", f"annotated list[str], {types}"),
     )
     with pytest.raises(UnknownParameter, match=r"no parameter 'most': it is annotated int \| None"):
         parse_values(Wish.parameters, {"most": "5"}, "Wish", Wish.passed_over)
