@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import StepNotActive
 from engine.model import OrderRecord
+from tui.steps import decided_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,8 +42,7 @@ def detail_at(detail: RunDetail, past: Past | None, settled: int) -> RunDetail:
     moment = past.at(settled) if past is not None else None
     if settled == now:
         return replace(detail, moment=moment)
-    lead = 1 if detail.record.config.get("rules", {}).get("fill") == "next_open" else 0
-    decided = max(settled - lead, 0)
+    decided = decided_at(detail.record, settled)
     fills = detail.fills[: _before(detail.fills, settled)]
     decisions = detail.decisions[: _before(detail.decisions, decided)]
     return replace(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from engine.model import Position, RunRecord
 from engine.sim.reasons import REMEDIES
+from tui import steps
 from tui.format import DASH, count, money, percent, quantity, share
 from tui.safe import cells, cut, fit, safe_line
 from tui.viewmodel.stopped import stopped_text
@@ -87,14 +88,9 @@ def state(record: RunRecord, owner: str = "none") -> str:
     return words
 
 
-def steps(record: RunRecord) -> str:
-    """How far the run is."""
-    return f"{record.step_index}/{record.total_steps if record.total_steps is not None else '?'}"
-
-
 def runs_table(rows: Iterable[tuple[RunRecord, str]]) -> str:
     """The runs, one a line."""
-    header = ("run", "status", "name", "strategy", "symbols", "steps", "equity", "return",
+    header = ("run", "status", "name", "strategy", "symbols", "step", "equity", "return",
               "drawdown", "fills", "created")  # fmt: skip
     return table(
         header,
@@ -105,7 +101,7 @@ def runs_table(rows: Iterable[tuple[RunRecord, str]]) -> str:
                 cut(record.name or DASH, 20),
                 cut(record.strategy, 28),
                 cut(",".join(record.symbols) or DASH, 24),
-                steps(record),
+                steps.place_of(record),
                 money(record.equity),
                 percent(record.total_return),
                 percent(record.max_drawdown),
@@ -150,7 +146,8 @@ def _head(record: RunRecord, owner: str) -> str:
         ("symbols", ", ".join(record.symbols)),
         ("bars", f"{record.source} {record.timeframe or ''}".rstrip()),
         ("window", _window(record)),
-        ("steps", steps(record)),
+        ("step", steps.place_of(record)),
+        ("settled", steps.count_of(record)),
         ("equity", money(record.equity)),
         ("cash", money(record.cash)),
         ("created", record.created_at),
@@ -341,7 +338,7 @@ def change_line(record: RunRecord, owner: str) -> str:
         record.run_id,
         safe_line(record.name or record.strategy, 24),
         state(record, owner),
-        steps(record),
+        f"step {steps.place_of(record)}",
         f"equity {money(record.equity)}",
         f"return {percent(record.total_return)}",
         f"drawdown {percent(record.max_drawdown)}",

@@ -27,6 +27,7 @@ from engine.sim.reasons import REMEDIES
 from tui.format import DASH, money
 from tui.gateway import BARS_GONE
 from tui.plain import figure, notices, rule_text, rules_in_force
+from tui.steps import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +172,7 @@ def _our_part(record: RunRecord, reasons: Sequence[tuple[str, int]]) -> str:
         ("state", f"{record.status} ({record.end_reason or DASH})"),
         ("symbols", ", ".join(record.symbols)),
         ("bars", f"{record.source} {record.timeframe or ''}"),
-        ("steps", f"{record.step_index:,}"),
+        ("settled", count_of(record)),
         ("initial cash", money(record.initial_cash)),
         ("final equity", money(record.equity)),
         ("bars hash", record.bars_hash or DASH),

@@ -220,7 +220,7 @@ def test_progress_is_drawn_on_a_terminal_and_nowhere_else(
     os.close(ours)
     done = stepdeck.finish(process)
     assert (done.status, done.document["status"]) == (0, "completed")
-    for words in (b"running", b"/149", b"steps/s", b"equity 100,000.00"):
+    for words in (b"running", b" of 149 steps", b"steps/s", b"equity 100,000.00"):
         assert words in drawn
     assert b"to nobody's screen" not in drawn
 

@@ -37,7 +37,7 @@ def test_from_the_shell_to_the_reason(
     app = deck("@1", "--db", books.path, size=size)
     app.sees("stale", "stopped at breakpoint 1", "insufficient_cash")
     app.press("R")
-    app.finds(rf"paused.*stale.*step {first}/")
+    app.finds(rf"paused.*stale.*step {first - 1}/")
 
     # A second condition, wrong at first, then mended under its caret.
     app.press("B")

@@ -40,11 +40,11 @@ def test_every_fill_can_be_read_in_the_chart(
     )
     assert len(fills) > 5
     app = deck(run_id, size=size)
-    app.sees("completed", "step 125/125", "AAPL")
+    app.sees("completed", "step 124/124", "AAPL")
     for side, quantity, price, step in reversed(fills):
         app.press("[")
         text = app.sees(
-            f"looking back: step {step + 1} of 125",
+            f"looking back: step {step} (now: 124)",
             f"{side} {fmt.quantity(quantity)} @ {fmt.price(price)}",
         )
         mark = "▲" if side == "buy" else "▼"
@@ -95,13 +95,13 @@ def test_the_past_holds_nothing_of_the_future(
     run_id = finished(shell, books)
     rows = books.rows("SELECT step_index, equity FROM equity WHERE run_id = ?", run_id)
     app = deck(run_id, size=size)
-    app.sees("completed", "step 125/125", f"equity ${rows[-1][1]:,.2f}")
+    app.sees("completed", "step 124/124", f"equity ${rows[-1][1]:,.2f}")
     app.press("@")
     app.sees("Go to a step or a date")
-    app.type("60")
-    app.sees("shows step 60")
+    app.type("59")
+    app.sees("shows step 59")
     app.press("enter")
-    text = app.sees("looking back: step 60 of 125", f"equity ${rows[59][1]:,.2f}")
+    text = app.sees("looking back: step 59 (now: 124)", f"equity ${rows[59][1]:,.2f}")
     assert f"{rows[-1][1]:,.2f}" not in text
     later = {f"{equity:,.2f}" for step, equity in rows if step >= 60}
     earlier = {f"{equity:,.2f}" for step, equity in rows if step < 60}
@@ -148,6 +148,6 @@ def test_no_color_keeps_every_word(deck: OpenDeck, shell: Shell, books: Books) -
     with Deck(run_id, size=(80, 24), env={"NO_COLOR": "1"}) as app:
         app.sees("completed")
         app.press(",")
-        app.sees("looking back: step 124 of 125")
+        app.sees("looking back: step 123 (now: 124)")
         app.press("[")
         app.finds(r"(▲ buy|▼ sell) [\d,]+ @ [\d.]+")

@@ -38,7 +38,7 @@ def test_demo_moves_three_strategies_beside_one_by_hand(
         seen = waits_for_step(app, name, 2)
         assert waits_for_step(app, name, seen + 5) > seen
     # It has some bars to look back at, and then it waits.
-    assert waits_for_step(app, "by hand", 63) == 63
+    assert waits_for_step(app, "by hand", 62) == 62
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -85,14 +85,14 @@ def test_run_from_the_form(deck: OpenDeck, books: Books, size: tuple[int, int]) 
     app.sees("✓ ready: 3 symbols")
     assert books.rows("SELECT * FROM runs") == []
     app.press("ctrl+g")
-    first = int(app.finds(r"running.*mine.*step (\d+)/86")[1])
+    first = int(app.finds(r"running.*mine.*step (\d+)/85")[1])
     app.waiting(
         lambda shown: (
-            (found := re.search(r"step (\d+)/86", shown)) is not None and int(found[1]) > first
+            (found := re.search(r"step (\d+)/85", shown)) is not None and int(found[1]) > first
         ),
         "the run moving",
     )
-    app.finds(r"✓ completed.*step 86/86")
+    app.finds(r"✓ completed.*step 85/85")
     strategy, status, equity, fills = books.one(
         "SELECT strategy, status, equity, num_fills FROM runs WHERE name = 'mine'"
     )
@@ -100,7 +100,7 @@ def test_run_from_the_form(deck: OpenDeck, books: Books, size: tuple[int, int]) 
     assert fills > 0
     app.sees(f"equity ${equity:,.2f}")
     app.press("esc")
-    app.finds(r"✓ completed +mine.* 86/86")
+    app.finds(r"✓ completed +mine.* 85/85")
     app.press("q")
     assert app.leaves() == 0
 
@@ -115,22 +115,22 @@ def test_step_by_hand_while_another_run_writes(
     app = deck(run_id, size=(160, 50))
     app.sees("↯ interrupted  hand")
     app.press("R")
-    app.sees("▶ running  hand", "step 1/1551", "AAPL 83.80")
+    app.sees("▶ running  hand", "step 0/1550", "AAPL 83.80")
     app.waiting(lambda _: books.step("other") > 0, "the other run writing")
     other = books.step("other")
 
     app.press(".")
-    app.sees("step 2/1551")
+    app.sees("step 1/1550")
     order(app, "b", "Buy AAPL", "100")
-    app.sees("step 3/1551", "fills 1")
+    app.sees("step 2/1550", "fills 1")
     app.press(".")
-    app.sees("step 4/1551")
+    app.sees("step 3/1550")
     order(app, "s", "Sell AAPL", "40")
-    app.sees("step 5/1551", "fills 2")
+    app.sees("step 4/1550", "fills 2")
     same_figures(app, books, run_id, fills=2, held=60)
 
     app.press("c")
-    app.sees("step 6/1551", "fills 3", "Nothing held")
+    app.sees("step 5/1550", "fills 3", "Nothing held")
     same_figures(app, books, run_id, fills=3, held=0)
     sides = books.rows("SELECT side, quantity FROM fills WHERE run_id = ?", run_id)
     assert sides == [("buy", 100), ("sell", 40), ("sell", 60)]
@@ -155,7 +155,7 @@ def same_figures(app: Deck, books: Books, run_id: str, *, fills: int, held: int)
         "SELECT step_index, equity, cash, num_fills FROM runs WHERE run_id = ?", run_id
     )
     assert num_fills == fills
-    app.sees(f"step {step}/1551", f"equity ${equity:,.2f}", f"cash ${cash:,.2f}")
+    app.sees(f"step {step - 1}/1550", f"equity ${equity:,.2f}", f"cash ${cash:,.2f}")
     with closing(books.connect()) as conn:
         frame = pd.read_sql_query(
             "SELECT * FROM equity WHERE run_id = ? ORDER BY step_index", conn, params=(run_id,)

@@ -39,7 +39,7 @@ class Dip(Strategy):
 '''
 MENDED = PLANTED.replace("if obs.step % 20 == 0:", "if True:")
 CONDITION = 'bought and rsi["AAPL", 14] > 60'
-STEPS = 253
+LAST = 252
 
 
 @pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
@@ -52,7 +52,7 @@ def test_from_the_planted_bug_to_two_futures(
     app = deck(size=size)
     parent = from_the_form(app, books, file)
     stops_at_the_bug(app, books)
-    stopped = books.step("planted")
+    stopped = books.step("planted") - 1
     looks_back_and_asks_why(app, stopped)
     child = forks_and_trades(app, books, parent, stopped)
     ledger_tells(books, parent, child, stopped)
@@ -89,12 +89,12 @@ def from_the_form(app: Deck, books: Books, file: Path) -> str:
     app.finds(r"paused +no +▲")
     app.type("yes")
     app.press("enter")
-    app.sees("--paused")
+    app.finds(r"paused +yes +▼")
     app.press("shift+tab", "shift+tab")
     app.type("planted")
     app.finds(r"--name\s+planted")
     app.press("ctrl+g")
-    app.finds(rf"paused.*planted.*step 1/{STEPS}")
+    app.finds(rf"paused.*planted.*step 0/{LAST}")
     return str(books.one("SELECT run_id FROM runs WHERE name = 'planted'")[0])
 
 
@@ -112,7 +112,7 @@ def stops_at_the_bug(app: Deck, books: Books) -> None:
     app.sees("Play")
     app.press("space")
     app.sees(f"stopped at breakpoint 1: {CONDITION}")
-    app.finds(rf"paused.*planted.*step \d\d+/{STEPS}")
+    app.finds(rf"paused.*planted.*step \d\d+/{LAST}")
     symbol, side, at = books.one(
         "SELECT symbol, side, step_index FROM fills ORDER BY step_index DESC LIMIT 1"
     )
@@ -121,7 +121,7 @@ def stops_at_the_bug(app: Deck, books: Books) -> None:
 
 def looks_back_and_asks_why(app: Deck, stopped: int) -> None:
     """The reason of the order that should not be; a step back, what the strategy saw there."""
-    decided = stopped - 2
+    decided = stopped - 1
     app.press("4")
     app.finds(rf"▌ +{decided} AAPL +▲ buy")
     app.press("enter")
@@ -129,7 +129,7 @@ def looks_back_and_asks_why(app: Deck, stopped: int) -> None:
     app.press("esc")
     app.loses("Why: order")
     app.press(",")
-    shown = app.sees("◀ past", f"step {stopped - 1}/{STEPS}", "f: fork here")
+    shown = app.sees("◀ past", f"step {stopped - 1}/{LAST}", "f: fork here")
     assert f"{decided} AAPL" not in shown, "the order is of the future"
     app.press("i")
     app.sees(f"What was seen at step {decided}", "said", "AAPL → 90%")
@@ -141,41 +141,41 @@ def forks_and_trades(app: Deck, books: Books, parent: str, stopped: int) -> str:
     """A fork before the bad decision, taken over: orders by key and ticket, a rewind, the end."""
     app.press("f")
     app.sees("this is the fork")
-    app.finds(rf"paused.*fork at {stopped - 2}.*step {stopped - 1}/{STEPS}")
+    app.finds(rf"paused.*fork at {stopped - 1}.*step {stopped - 1}/{LAST}")
     (child,) = books.one("SELECT run_id FROM runs WHERE parent_run_id = ?", parent)
     app.press("t")
-    app.sees("taken over", f"decision {stopped - 2} is yours")
+    app.sees("taken over", f"decision {stopped - 1} is yours")
     hold(app, stopped)
     # A mistake, and the wheel of time: it is taken out of the run and kept apart.
     order(app, "b", "500")
-    app.sees(f"step {stopped + 1}/{STEPS}")
+    app.sees(f"step {stopped + 1}/{LAST}")
     hold(app, stopped + 2)
     app.press(",", ",")
-    app.sees("◀ past", f"step {stopped}/{STEPS}")
+    app.sees("◀ past", f"step {stopped}/{LAST}")
     app.press("w")
     app.sees(f"Rewind the run to step {stopped}?", "2 later steps will be discarded.")
     app.press("y")
     app.loses("◀ past", "Rewind the run")
-    app.sees(f"step {stopped}/{STEPS}", f"decision {stopped - 1} is yours", "taken over")
+    app.sees(f"step {stopped}/{LAST}", f"decision {stopped} is yours", "taken over")
     order(app, "b", "100")
-    app.sees(f"step {stopped + 1}/{STEPS}")
+    app.sees(f"step {stopped + 1}/{LAST}")
     ticket(app)
-    app.sees(f"step {stopped + 2}/{STEPS}")
+    app.sees(f"step {stopped + 2}/{LAST}")
     app.press("@")
     app.sees("Go to a step or a date")
-    app.type(str(STEPS))
+    app.type(str(LAST))
     app.sees("✓")
     app.press("enter")
-    app.sees("stopped where it was sent", f"step {STEPS}/{STEPS}", f"decision {STEPS - 1} is yours")
+    app.sees("stopped where it was sent", f"step {LAST}/{LAST}", f"decision {LAST} is yours")
     app.press("h")
-    app.finds(rf"✓ completed.*step {STEPS}/{STEPS}")
+    app.finds(rf"✓ completed.*step {LAST}/{LAST}")
     return str(child)
 
 
 def hold(app: Deck, then: int) -> None:
     """Hold one step."""
     app.press("h")
-    app.sees(f"step {then}/{STEPS}")
+    app.sees(f"step {then}/{LAST}")
 
 
 def order(app: Deck, key: str, size: str) -> None:
@@ -214,7 +214,7 @@ def ticket(app: Deck) -> None:
 
 def ledger_tells(books: Books, parent: str, child: str, stopped: int) -> None:
     """Lineage, who decided what, and what was discarded, as any other program reads them."""
-    decided = stopped - 2
+    decided = stopped - 1
     lineage = books.one(
         "SELECT parent_run_id, forked_at_step, status FROM runs WHERE run_id = ?", child
     )
@@ -260,13 +260,13 @@ def compares(app: Deck, books: Books, parent: str, child: str, stopped: int) -> 
             ),
             "the next stop, or the end",
         )
-    app.finds(rf"✓ completed.*planted.*step {STEPS}/{STEPS}")
+    app.finds(rf"✓ completed.*planted.*step {LAST}/{LAST}")
     app.press("esc")
     app.sees("New", "Open", "Compare")
     app.press("g", "space", "j", "space")
     app.press("c")
     app.sees("Compare 2 runs")
-    app.finds(rf"step {stopped - 2}")
+    app.finds(rf"step {stopped - 1}")
     app.press("b")
     in_front = app.finds(rf"◀ past +(planted.*?) +step {stopped - 1}/")[1]
     app.press("esc")
@@ -315,9 +315,9 @@ def mends(app: Deck, books: Books, file: Path) -> None:
     # It begins as the first one did: paused, with its breakpoint.
     app.finds(r"Ⅱ paused +planted +.* 1/")
     app.press("g", "enter")
-    app.finds(rf"paused.*planted.*step 1/{STEPS}")
+    app.finds(rf"paused.*planted.*step 0/{LAST}")
     app.press("space")
-    app.finds(rf"✓ completed.*planted.*step {STEPS}/{STEPS}")
+    app.finds(rf"✓ completed.*planted.*step {LAST}/{LAST}")
     (before,), (after,) = books.rows(
         "SELECT metadata FROM runs WHERE name = 'planted' ORDER BY created_at"
     )

@@ -14,7 +14,7 @@ def test_watch_follows_and_refuses(deck: OpenDeck, shell: Shell, books: Books, s
     app = deck("watch")
     app.sees("watching only")
     app.finds(r"▶ running +other")
-    pattern = re.compile(r"other .* (\d+)/3270")
+    pattern = re.compile(r"other .* (\d+)/3269")
 
     def step(shown: str) -> int:
         found = pattern.search(shown)

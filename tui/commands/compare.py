@@ -97,7 +97,7 @@ def _text(compared: Comparison) -> str:
 
 
 def _figures(compared: Comparison) -> str:
-    from tui.plain import figure, steps, table
+    from tui.plain import figure, table
     from tui.safe import cut
 
     runs = compared.runs
@@ -105,7 +105,7 @@ def _figures(compared: Comparison) -> str:
     rows = [
         ["", *(cut(record.name or record.strategy, 20) for record in runs)],
         ["state", *(record.status for record in runs)],
-        ["steps", *(steps(record) for record in runs)],
+        ["steps settled", *(f"{record.step_index:,}" for record in runs)],
     ]
     rows += [
         [

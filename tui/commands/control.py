@@ -9,7 +9,8 @@ import click
 
 from engine.errors import RunNotResumable
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
-from tui.plain import run_document, state, steps
+from tui.plain import run_document, state
+from tui.steps import place_of
 
 LIVE: Final = frozenset({"created", "loading", "running", "paused"})
 
@@ -62,7 +63,7 @@ def _print(records: list[RunRecord], *, as_json: bool) -> None:
         print_json([run_document(record) for record in records])
         return
     for record in records:
-        click.echo(f"{record.run_id}  {state(record)}  {steps(record)}")
+        click.echo(f"{record.run_id}  {state(record)}  step {place_of(record)}")
 
 
 @click.command("resume")

@@ -130,7 +130,7 @@ def _bar() -> Iterator[Show]:
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
-        TextColumn("{task.completed:,.0f}/{task.fields[steps]}", markup=False),
+        TextColumn("{task.completed:,.0f} of {task.fields[steps]} steps", markup=False),
         TextColumn("{task.fields[rate]}", markup=False),
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[equity]}", markup=False),

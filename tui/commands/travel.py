@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
-from tui.plain import run_document, state, steps
+from tui.plain import run_document, state
+from tui.steps import place_of
 
 if TYPE_CHECKING:
     from engine.model import RunRecord
@@ -112,4 +113,4 @@ def rewind(deck: Deck, run: str, to: int, as_json: bool) -> None:
     if as_json:
         print_json(run_document(record))
     else:
-        click.echo(f"{record.run_id}  {state(record)}  {steps(record)}")
+        click.echo(f"{record.run_id}  {state(record)}  step {place_of(record)}")

@@ -69,5 +69,5 @@ def _text(found: Verification) -> str:
         last = "Everything agrees."
     else:
         last = "What could be checked agrees."
-    head = f"run {found.run_id}  {found.status}  {found.settled} steps"
+    head = f"run {found.run_id}  {found.status}  {found.settled:,} steps settled"
     return f"{head}\n{table_body(rows, left=(0, 1, 2))}\n{last}"

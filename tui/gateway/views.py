@@ -20,6 +20,7 @@ from engine.model import (
 from engine.runs.lifecycle import Status
 from engine.store.records import StepRecord
 from tui.run_book import Owner
+from tui.steps import lead_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,8 +102,7 @@ def settled_orders(orders: tuple[OrderRecord, ...]) -> tuple[OrderRecord, ...]:
 def next_decision(record: RunRecord) -> int | None:
     if record.status not in (Status.RUNNING, Status.PAUSED) or record.total_steps is None:
         return None
-    rules = record.config.get("rules", {})
-    return record.step_index - (1 if rules.get("fill") == "next_open" else 0)
+    return record.step_index - lead_of(record)
 
 
 def decided_elsewhere(record: RunRecord) -> bool:

@@ -20,6 +20,7 @@ from tui.keys import Place
 from tui.messages import Acted, Failed, Tick
 from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckDialog, DeckScreen, style_of
+from tui.steps import place_of
 from tui.viewmodel import breakpoints as view
 from tui.viewmodel.breakpoints import Choice, Points
 from tui.viewmodel.runs import CAN_CANCEL
@@ -99,16 +100,13 @@ class BreakpointsScreen(DeckScreen):
 
     def _show(self, record: RunRecord) -> None:
         look = fmt.status_look(record.status)
-        steps = f"step {record.step_index}"
-        if record.total_steps:
-            steps += f"/{record.total_steps}"
         self.query_one("#breakpoints-head", Static).update(
             Content.assemble(
                 "Breakpoints  ",
                 (safe_line(record.name or record.strategy, 32), "$foreground"),
                 ("  ", ""),
                 (look.text, style_of(look.role)),
-                (f"  {steps}", "$text-muted"),
+                (f"  step {place_of(record)}", "$text-muted"),
             )
         )
         text = stopped_text(record)
@@ -127,7 +125,7 @@ class BreakpointsScreen(DeckScreen):
         """What can be written about this run, as it stands."""
         record = self._record
         symbols = record.symbols if record is not None else ()
-        step = (record.step_index if record is not None else 0) + 100
+        step = (record.step_index if record is not None else 1) + 99
         day = (date.fromisoformat(self._day) + timedelta(days=30)).isoformat()
         return view.choices(symbols, self._symbol, day, step)
 

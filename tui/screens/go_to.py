@@ -18,6 +18,7 @@ from tui import keys
 from tui.keys import Place
 from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckDialog
+from tui.steps import number_of
 from tui.viewmodel.time_walk import REMEDY, Goal, goal_text, read_goal
 from tui.widgets.line import Line
 
@@ -48,7 +49,7 @@ class GoToDialog(DeckDialog[Goal | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog go-to"):
             yield Static("Go to a step or a date", classes="dialog-title", markup=False)
-            yield Line(compact=True, id="go-to", placeholder=f"{self._shown}")
+            yield Line(compact=True, id="go-to", placeholder=str(number_of(self._shown) or 0))
             yield Static("", id="go-to-said", markup=False)
             with Horizontal(classes="dialog-buttons"):
                 yield ActionButton("go_to.go", self.deck.keys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
@@ -13,13 +13,14 @@ from textual.widgets import Static
 from tui import keys
 from tui.keys import Keys, Place
 from tui.screens.base import DeckDialog
+from tui.steps import RULE
 
 WIDE = 100  # columns from which the ids of the keymap fit beside the text
 FILTERS = (
     ("sma", "the word in id, name, strategy or symbols"),
     ("status:running,paused", "either status; also active, done"),
     ("strategy:sma symbol:AAPL", "both must hold; also name driver source agent owner tag reason"),
-    ("ret>5% dd<-10%", "numbers: ret dd sharpe equity steps progress fills trades costs age"),
+    ("ret>5% dd<-10%", "numbers: ret dd sharpe equity step steps progress fills trades costs age"),
     ("-agent:bot age<2h", "minus turns a term around; ages take s m h d"),
 )
 STOPPING = (
@@ -30,6 +31,12 @@ STOPPING = (
     "crosses_below(drawdown, -5%). A comparison with what has no value yet is false. Stopping",
     "changes no result; one that depends on more than the bars has a compiled strategy stepped.",
 )
+
+ABOUT: Final = (
+    ("Steps", (RULE,), frozenset({Place.RUN, Place.RUNS, Place.BREAKPOINTS, Place.COMPARE})),
+    ("Where it stops", STOPPING, frozenset({Place.BREAKPOINTS})),
+)
+"""What stands under the keys: title, lines, and where."""
 
 
 class HelpScreen(DeckDialog[None]):
@@ -94,7 +101,8 @@ def help_text(shown: Keys, here: Sequence[Place], *, ids: bool, read_only: bool 
         wide = max(len(example) for example, _ in FILTERS)
         for example, text in FILTERS:
             parts.append(Content.assemble(("  " + example.ljust(wide + 2), "$accent"), text, "\n"))
-    if Place.BREAKPOINTS in here:
-        parts.append(Content.assemble(("Where it stops", "bold $primary"), "\n"))
-        parts += [Content(f"  {line}\n") for line in STOPPING]
+    for titled, lines, places in ABOUT:
+        if not places.isdisjoint(here):
+            parts.append(Content.assemble((titled, "bold $primary"), "\n"))
+            parts += [Content(f"  {line}\n") for line in lines]
     return Content("").join(parts)

@@ -24,6 +24,7 @@ from tui.screens.button_line import ButtonLine
 from tui.screens.panel_area import PanelArea
 from tui.screens.run_source import Source
 from tui.screens.run_trading import Trading
+from tui.steps import settled_at
 from tui.viewmodel import run_panels, run_state, runs
 from tui.widgets.chart import KEY_ZOOM, Chart
 from tui.widgets.table import DeckTable
@@ -334,7 +335,7 @@ class RunScreen(Source, Trading):
         message.stop()
         if message.step is not None:
             self.stop_replay()
-            self.look_at(message.step + 1)
+            self.look_at(settled_at(message.step))
 
     # -- what works -----------------------------------------------------------------------------
 

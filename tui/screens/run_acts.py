@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from engine.errors import InvalidOption
 from tui.messages import Made, Said
 from tui.screens.asking import AskDialog
+from tui.steps import decided_at, number_of, settled_at
 from tui.viewmodel import runs
 
 if TYPE_CHECKING:
@@ -37,35 +38,40 @@ def delete_each(deck: StepdeckApp, run_ids: Sequence[str]) -> None:
         deck.work.ask("delete the run", deleting, deck)
 
 
-def step_to_fork_at(text: str, settled: int) -> int:
-    """The number of decisions that a fork takes over.
+def step_to_fork_at(text: str, last: int) -> int:
+    """The step that a fork is to stand at.
 
-    Raises ``InvalidOption`` for what is no whole number from 0 to ``settled``.
+    Raises ``InvalidOption`` for what is no whole number from 0 to ``last``.
     """
     cleaned = text.strip().replace(",", "")
-    if not cleaned.isascii() or not cleaned.isdigit() or int(cleaned) > settled:
+    if not cleaned.isascii() or not cleaned.isdigit() or int(cleaned) > last:
         raise InvalidOption(
             f"{text.strip()!r} is no step of this run" if cleaned else "no step yet",
             field="at",
-            remedy=f"a number from 0 to {settled}",
+            remedy=f"a number from 0 to {last}",
         )
     return int(cleaned)
 
 
 def fork(deck: StepdeckApp, run: Run) -> None:
     """Ask for the step, make the fork and open it."""
+    last = number_of(run.step_index)
+    if last is None:
+        return
 
     def check(text: str) -> str:
-        step = step_to_fork_at(text, run.step_index)
-        return f"a new run with the first {step} decisions, paused there"
+        return (
+            f"a new run with the same past up to step {step_to_fork_at(text, last)}, paused there"
+        )
 
     def answered(text: str | None) -> None:
         if text is None:
             return
-        step = step_to_fork_at(text, run.step_index)
+        settled = settled_at(step_to_fork_at(text, last))
 
         def forking() -> Message:
-            return Made(deck.gateway.fork(run.run_id, step).run_id)
+            kept = decided_at(deck.gateway.record(run.run_id), settled)
+            return Made(deck.gateway.fork(run.run_id, kept).run_id)
 
         deck.work.ask("fork the run", forking, deck)
 
@@ -74,7 +80,7 @@ def fork(deck: StepdeckApp, run: Run) -> None:
             "Fork at which step?",
             [runs.one_line(run)],
             check,
-            answer=str(run.step_index),
+            answer=str(last),
             yes="Fork",
         ),
         answered,

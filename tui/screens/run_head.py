@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from tui import format as fmt
-from tui import keys
+from tui import keys, steps
 from tui.safe import cells, safe_line
 from tui.screens.base import style_of
 from tui.viewmodel.runs import RunView
@@ -36,13 +36,13 @@ def identity(
     """Status, name, step and date; how fast it goes, or whose decision is due.
 
     Of a moment of the past the status is not known: what became of the run came later. Where
-    ``width`` cells are too few the strategy goes first, then what it is a fork of, then the name is
-    cut: whose turn it is stays in sight.
+    ``width`` cells are too few a long name is cut, then the strategy goes, then what it is a fork
+    of: whose turn it is stays in sight.
     """
     record = detail.record
     look = fmt.status_look(record.status)
     view = RunView(record, detail.owner, rate, now)
-    step = f"{record.step_index}/{record.total_steps}" if record.total_steps else fmt.DASH
+    step = steps.place_of(record)
     stamp = int(detail.stamps[-1]) if len(detail.stamps) else None
     head: list[Part] = [(f"{look.text}  ", f"bold {style_of(look.role)}")]
     if looking:
@@ -52,20 +52,18 @@ def identity(
         tail.append((f"  {fmt.stamp(stamp, zone)}", "$text-accent"))
     if not looking:
         tail += _turn(detail, view, rate)
-    name = safe_line(view.name, NAME_CELLS)
     strategy = f"  {safe_line(record.strategy, STRATEGY_CELLS)}" if record.name else ""
     origin = ""
     # A fork of a run with a name is called after it; another one looks just as its parent does.
     if record.parent_run_id is not None and not record.name:
-        origin = f"  fork of {record.parent_run_id[:6]} at {record.forked_at_step}"
+        origin = f"  fork of {record.parent_run_id[:6]} from {record.forked_at_step}"
     room = width - _cells(head) - _cells(tail)
-    if cells(name) + cells(origin) + cells(strategy) > room:
-        strategy = ""
-    if cells(name) + cells(origin) > room:
-        origin = ""
-    if cells(name) > room:
-        name = safe_line(view.name, max(LEAST_NAME, min(NAME_CELLS, room)))
-    return Content.assemble(*head, (name, "bold"), (f"{strategy}{origin}", "$text-muted"), *tail)
+    wanted = min(cells(safe_line(view.name)), NAME_CELLS)
+    about = next(
+        (words for words in (strategy + origin, origin) if wanted + cells(words) <= room), ""
+    )
+    name = safe_line(view.name, max(LEAST_NAME, room - cells(about)))
+    return Content.assemble(*head, (name, "bold"), (about, "$text-muted"), *tail)
 
 
 def _turn(detail: RunDetail, view: RunView, rate: float | None) -> list[Part]:
@@ -118,7 +116,7 @@ def banner(
         for name, word in exits
         if works.get(name, True)
     )
-    place = f"step {at:,} of {record.step_index:,}, {when}"
+    place = f"step {steps.number_of(at)} (now: {steps.number_of(record.step_index)}), {when}"
     for text in (f"◀ looking back: {place} — {words}", f"◀ back: {place} — {words}"):
         if cells(text) <= width:
             break

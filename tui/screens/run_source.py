@@ -92,7 +92,7 @@ class Source(Transport):
         fork = partial(
             self.deck.gateway.fork,
             self.run_id,
-            self.decision_at(self.at or record.step_index),
+            self.decided_at(self.at or record.step_index),
             strategy=_spec(record),
             params=record.config.get("params") or {},
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tui.messages import Acted
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.run_looking import Looking
+from tui.steps import decided_at, number_of, settled_at
 from tui.viewmodel import runs, time_walk
 from tui.viewmodel.speeds import faster, slower
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from tui.viewmodel.time_walk import Goal
 
 
+BACK: Final = {
+    "run.undo": "took decision {} back: it is to be made again",
+    "run.rewind": "rewound: decision {} is to be made again; what was made is kept as discarded",
+}
 OPENS: Final = ("run.fork", "run.fork_saved", "run.again")
 
 
@@ -86,8 +91,11 @@ class Transport(Looking):
     def go_on_to(self, goal: Goal) -> None:
         """Let the run go on to a step or a date; from the past it is now that goes on."""
         self.look_now()
-        lead = time_walk.lead_of(self.now) if self.now is not None else 1
-        until = f"date >= {goal.day}" if goal.step is None else f"step >= {goal.step - lead}"
+        if goal.step is None:
+            until = f"date >= {goal.day}"
+        else:
+            # A run stops before a decision: the one that is due where it stands at that step.
+            until = f"step >= {self.decided_at(settled_at(goal.step))}"
         self._run_to(until, "go_to")
 
     def _run_to(self, until: str, action: str) -> None:
@@ -142,7 +150,7 @@ class Transport(Looking):
         record, at = self.record, self.at
         if record is None or at is None or self.now is None:
             return
-        step = self.decision_at(at)
+        step = self.decided_at(at)
         lost = record.step_index - at
 
         def answered(yes: bool | None) -> None:
@@ -151,7 +159,7 @@ class Transport(Looking):
 
         self.deck.push_screen(
             ConfirmDialog(
-                f"Rewind the run to step {at}?",
+                f"Rewind the run to step {number_of(at)}?",
                 [
                     runs.one_line(record),
                     "",
@@ -168,10 +176,10 @@ class Transport(Looking):
         self.look_now()
         self.ask("rewind the run", action, partial(self.deck.gateway.rewind, self.run_id, step))
 
-    def decision_at(self, settled: int) -> int:
-        """The decision that is due at a moment: what rewind and fork count in."""
+    def decided_at(self, settled: int) -> int:
+        """How many decisions are made at a moment: what rewind and fork are asked for."""
         assert self.now is not None
-        return max(0, settled - time_walk.lead_of(self.now))
+        return decided_at(self.now.record, settled)
 
     def action_undo(self) -> None:
         """Take back the newest step, decided by hand; nothing but that decision is lost."""
@@ -184,7 +192,7 @@ class Transport(Looking):
         now = self.now
         if now is None or not now.record.step_index:
             return
-        step = self.decision_at(self.at or now.record.step_index)
+        step = self.decided_at(self.at or now.record.step_index)
         self.ask("fork the run", "fork", partial(self.deck.gateway.fork, self.run_id, step))
 
     def action_take_over(self) -> None:
@@ -224,6 +232,10 @@ class Transport(Looking):
         """The service has done it: look at once; a run that was made opens."""
         message.stop()
         self.deck.poller.look_now()
+        if message.action in BACK:
+            (record,) = message.records
+            due = decided_at(record, record.step_index)
+            self.deck.say(BACK[message.action].format(due))
         if message.action in OPENS:
             (record,) = message.records
             # It looks as the run did that one stood on: say which this is.

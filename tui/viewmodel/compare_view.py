@@ -14,6 +14,7 @@ from engine.model import RunRecord
 from engine.store.records import stamp_of
 from tui import format as fmt
 from tui.plain import figure
+from tui.steps import settled_at
 from tui.viewmodel.compare import Comparison, Setting
 from tui.viewmodel.preview import decision_text
 from tui.viewmodel.run_panels import zone_of
@@ -119,7 +120,7 @@ def rows(compared: Comparison, shown: Sequence[int]) -> list[Row]:
         Row(
             "steps",
             (
-                Cell("steps", "muted"),
+                Cell("steps settled", "muted"),
                 *(Cell(fmt.count(records[place].step_index)) for place in shown),
             ),
         ),
@@ -194,14 +195,11 @@ def difference_lines(compared: Comparison, chosen: int) -> list[tuple[str, str]]
 
 
 def jump(compared: Comparison, chosen: int) -> tuple[int, int] | None:
-    """The settled steps to look back at, in the first run and in the chosen one.
-
-    At a step's own decision, as many grid points are settled as the decision had seen.
-    """
+    """The moments to look back at, in the first run and in the chosen one, in settled steps."""
     if chosen == 0:
         return None
     where = compared.against[chosen - 1].first
-    return None if where is None else (where.steps[0] + 1, where.steps[1] + 1)
+    return None if where is None else (settled_at(where.steps[0]), settled_at(where.steps[1]))
 
 
 def moments(compared: Comparison, chosen: int, stamp: int) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from engine.model import RunRecord
 from engine.store.records import RunHead
+from tui.steps import number_of, place_of
 from tui.viewmodel.stopped import stopped_text
 
 ACTIVE: Final = frozenset({"created", "loading", "running", "paused"})
@@ -109,6 +110,7 @@ _NUMBERS: Final[Mapping[str, Callable[[RunView], float | None]]] = {
     "dd": lambda run: run.record.max_drawdown,
     "sharpe": lambda run: run.record.sharpe,
     "equity": lambda run: run.record.equity,
+    "step": lambda run: number_of(run.record.step_index),
     "steps": lambda run: run.record.step_index,
     "progress": lambda run: run.progress,
     "fills": lambda run: run.record.num_fills,
@@ -193,5 +195,5 @@ def why_it_ended(record: RunRecord) -> str | None:
 def one_line(record: Run) -> str:
     """The run in a line for a question about it: name, strategy, status, step."""
     called = f"{record.name} ({record.strategy})" if record.name else record.strategy
-    steps = f"step {record.step_index} of {record.total_steps}" if record.total_steps else ""
+    steps = f"step {place_of(record)}" if record.total_steps else ""
     return "  ".join(filter(None, (called, record.status, steps)))

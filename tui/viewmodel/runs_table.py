@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from tui import format as fmt
+from tui.steps import place_of
 from tui.viewmodel.run_list import RunList
 from tui.viewmodel.runs import RunView
 from tui.widgets.spark import progress_bar, spark
@@ -106,12 +107,9 @@ class RowMaker:
 
 
 def progress_text(run: RunView) -> str:
-    """A bar and the step reached: ``━━━━╸··· 1812/3269``; a word while there is no total yet."""
+    """A bar and where the run stands: ``━━━━╸··· 1812/3269``; a word while there is no total."""
     record = run.record
     if record.total_steps is None:
         return fmt.DASH
-    if record.total_steps > 99_999:
-        steps = f"{fmt.share(run.progress, 1)}"
-    else:
-        steps = f"{record.step_index}/{record.total_steps}"
+    steps = fmt.share(run.progress, 1) if record.total_steps > 99_999 else place_of(record)
     return f"{progress_bar(run.progress, BAR_CELLS)} {steps:>9}"

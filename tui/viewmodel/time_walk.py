@@ -1,7 +1,7 @@
 """Where a run's time can be stopped at: fills, decisions, sessions, a step or date one names.
 
-A moment is counted in settled grid points, as ``RunRecord.step_index`` is: 1 shows the first bar
-and nothing after it, the run's own number is now.
+A moment is held as its count of settled steps, as ``RunRecord.step_index`` is: 1 shows the first
+bar and nothing after it, the run's own count is now. What is typed and said is the step's number.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from engine.errors import InvalidOption
 from engine.model import stamp_datetime
 from tui import format as fmt
+from tui.steps import number_of, settled_at
 
 if TYPE_CHECKING:
     from engine.sim.panel import Panel
@@ -39,27 +40,21 @@ def before(stops: Sequence[int], at: int) -> int | None:
     return int(stops[index - 1]) if index else None
 
 
-def lead_of(detail: RunDetail) -> int:
-    """How far settling runs ahead of deciding: 1 where orders fill at the next open, else 0."""
-    rules = detail.record.config.get("rules") or {}
-    return 1 if rules.get("fill", "next_open") == "next_open" else 0
-
-
 Stops = Callable[["RunDetail"], list[int]]
 
 
 def fill_stops(detail: RunDetail) -> list[int]:
     """The moments right after a fill, rising."""
-    return sorted({fill.step_index + 1 for fill in detail.fills})
+    return sorted({settled_at(fill.step_index) for fill in detail.fills})
 
 
 def decision_stops(detail: RunDetail) -> list[int]:
-    """The moments at which a decision was due that was more than to hold, rising."""
-    lead, settled = lead_of(detail), detail.record.step_index
+    """The moments of the steps whose decision was more than to hold, rising."""
+    settled = detail.record.step_index
     return [
-        row.step_index + lead
+        settled_at(row.step_index)
         for row in detail.decisions
-        if row.decision != "{}" and 0 < row.step_index + lead <= settled
+        if row.decision != "{}" and settled_at(row.step_index) <= settled
     ]
 
 
@@ -89,7 +84,7 @@ def _local_days(stamps: npt.NDArray[np.int64], zone: tzinfo) -> npt.NDArray[np.i
 class Goal:
     """Where to go: a moment that is recorded (``settled``), or one still to come.
 
-    Of what is to come either ``step`` or ``day`` (ISO) is given.
+    Of what is to come either ``step`` (its number) or ``day`` (ISO) is given.
     """
 
     settled: int | None = None
@@ -108,9 +103,9 @@ def read_goal(
 ) -> Goal:
     """What is typed after "go to": ``120``, ``-10``, ``+10``, ``2026-03-02``.
 
-    ``shown`` is the moment shown, ``stamps`` those of the settled grid points. What lies ahead of
-    now is a goal for a run that is ``live`` only. Raises ``InvalidOption`` naming what would be
-    right.
+    ``shown`` is the moment shown, as a count of settled steps like ``total``; ``stamps`` are those
+    of the settled steps. What lies ahead of now is a goal for a run that is ``live`` only. Raises
+    ``InvalidOption`` naming what would be right.
     """
     said = text.strip()
     if not said:
@@ -123,20 +118,21 @@ def read_goal(
         number = int(said.replace(",", "").replace("_", ""))
     except ValueError:
         raise InvalidOption(f"{said!r} is no step or date", field="go to", remedy=REMEDY) from None
-    step = shown + number if said[0] in "+-" else number
-    if step < 1:
+    now = number_of(settled) or 0
+    step = (number_of(shown) or 0) + number if said[0] in "+-" else number
+    if step < 0:
         raise InvalidOption(
-            f"there is no step {step}", field="go to", remedy=f"the first is 1, now is {settled}"
+            f"there is no step {step}", field="go to", remedy=f"the first is 0, now is {now:,}"
         )
-    if step <= settled:
-        return Goal(settled=step)
-    if total is not None and step > total:
+    if step < settled:
+        return Goal(settled=settled_at(step))
+    if total is not None and step >= total:
         raise InvalidOption(
-            f"there is no step {step:,}", field="go to", remedy=f"the last is {total:,}"
+            f"there is no step {step:,}", field="go to", remedy=f"the last is {total - 1:,}"
         )
     if not live:
         raise InvalidOption(
-            f"the run never came to step {step:,}", field="go to", remedy=f"its last is {settled:,}"
+            f"the run never came to step {step:,}", field="go to", remedy=f"its last is {now:,}"
         )
     return Goal(step=step)
 
@@ -175,7 +171,7 @@ def goal_text(goal: Goal, stamps: npt.NDArray[np.int64], zone: tzinfo) -> str:
     if goal.settled is not None:
         when = fmt.stamp(int(stamps[goal.settled - 1]), zone)
         where = "now, " if goal.settled == len(stamps) else ""
-        return f"shows {where}step {goal.settled:,}, {when}"
+        return f"shows {where}step {number_of(goal.settled)}, {when}"
     if goal.step is not None:
-        return f"lets the run go on to step {goal.step:,}"
+        return f"lets the run go on to step {goal.step}"
     return f"lets the run go on to the first bar of {goal.day} or after"

@@ -255,7 +255,7 @@ def _draw_time_axis(grid: Grid, frame: Frame, curves: Curves, window: Window) ->
     # What is still to come says how much of it there is.
     total, count = curves.total_steps or 0, curves.settled + 1
     if window.stop == count < total:
-        text = f"{count:,}/{total:,}"
+        text = f"{total - count:,} to come"
         if end + 2 + len(text) <= frame.columns:
             grid.put_right(frame.columns, frame.axis, text, "muted")
 

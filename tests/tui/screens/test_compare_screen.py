@@ -107,7 +107,7 @@ async def test_opening_one_and_both(gateway: Gateway) -> None:
         opened = app.screen
         assert isinstance(opened, RunScreen)
         assert (opened.run_id, opened.at) == (other, 15)
-        await until(pilot, lambda: "15/757" in screen_text(app) or "step 15" in screen_text(app))
+        await until(pilot, lambda: "step 14/756" in screen_text(app))
         app.pop_screen()
         await pilot.press("b")
         opened = app.screen

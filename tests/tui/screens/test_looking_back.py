@@ -53,7 +53,7 @@ async def test_every_panel_shows_the_moment_and_nothing_later(gateway: Gateway) 
         assert all(int(row[0]) < 399 for row in made)
         text = screen_text(app)
         record = gateway.record(run_id)
-        assert "looking back: step 400 of 757" in text
+        assert "looking back: step 399/756" in text
         assert f"{record.equity:,.2f}" not in text
         assert record.sharpe is not None
         assert f"{record.sharpe:.2f}" not in str(screen.query_one("#figures"))
@@ -132,9 +132,9 @@ async def test_go_to_a_step_a_date_and_back(gateway: Gateway) -> None:
         await ready(app, pilot)
         await pilot.press("at")
         assert on_top(app, GoToDialog)
-        await pilot.press(*"120")
+        await pilot.press(*"119")
         await pilot.pause()
-        assert "shows step 120, 2008-06-23" in screen_text(app)
+        assert "shows step 119, 2008-06-23" in screen_text(app)
         await pilot.press("enter")
         assert at(app) == 120
         await pilot.press("J")
@@ -148,7 +148,7 @@ async def test_go_to_a_step_a_date_and_back(gateway: Gateway) -> None:
         await pilot.press("at", *"9999", "enter")
         assert on_top(app, GoToDialog)
         said = str(app.screen.query_one("#go-to-said", Static).content)
-        assert "there is no step 9,999; the last is 757" in said
+        assert "there is no step 9,999; the last is 756" in said
         await pilot.press("escape")
         assert at(app) == 254
 
@@ -206,13 +206,13 @@ async def test_a_live_run_goes_on_while_one_looks_back(gateway: Gateway) -> None
     async with deck(gateway, (80, 24), run_id=run_id) as (app, pilot):
         await ready(app, pilot)
         await pilot.press("greater_than_sign")
-        await until(pilot, lambda: "step 11/" in screen_text(app))
+        await until(pilot, lambda: "step 10/" in screen_text(app))
         await pilot.press("comma", "comma")
         await shows(app, pilot, 9)
         await pilot.press("b", "h", "c")
         assert on_top(app, RunScreen)
         gateway.step(run_id, 4)
-        await until(pilot, lambda: "step 9 of 15" in screen_text(app))
+        await until(pilot, lambda: "step 8/14" in screen_text(app))
         assert at(app) == 9
         await pilot.press("full_stop")
         assert at(app) == 10
@@ -269,7 +269,7 @@ async def test_bars_that_are_gone_leave_the_rows(gateway: Gateway, tmp_path: obj
         await until(pilot, lambda: "No bars" in screen_text(app))
         await pilot.press("comma", "comma")
         await shows(app, pilot, 4)
-        assert "looking back: step 4 of 6" in screen_text(app)
+        assert "looking back: step 3/5" in screen_text(app)
     again.close()
 
 

@@ -77,7 +77,7 @@ def test_taken_over(take: Take, size: tuple[int, int]) -> None:
         await pilot.press("t")
         await until(pilot, shows(pilot, "taken over"))
         await pilot.press("h")
-        await until(pilot, shows(pilot, "step 202/"))
+        await until(pilot, shows(pilot, "step 201/"))
 
     assert take(size, before)
 

@@ -130,7 +130,7 @@ async def test_stepping_by_hand_holds(gateway: Gateway) -> None:
         await ready(app, pilot)
         await pilot.press(".", "right", "h", ">", "h")
         await until(pilot, lambda: gateway.record(run_id).step_index == 15)
-        await until(pilot, lambda: "step 15/" in screen_text(app))
+        await until(pilot, lambda: "step 14/" in screen_text(app))
         assert "decision 14 is yours" in screen_text(app)
 
 
@@ -257,7 +257,7 @@ async def test_any_run_that_is_live_can_be_traded_by_hand(gateway: Gateway) -> N
         await ready(app, pilot)
         await pilot.press("h")
         await until(pilot, lambda: gateway.record(run_id).step_index == 2)
-        await until(pilot, lambda: "step 2/" in screen_text(app))
+        await until(pilot, lambda: "step 1/" in screen_text(app))
         await pilot.press("b", *"12", "enter")
         await until(pilot, lambda: rows(app, "positions"))
         await pilot.press("c")

@@ -186,7 +186,7 @@ async def test_fork_asks_for_the_step_and_opens_the_fork(gateway: Gateway) -> No
         assert keys[keys.index(parent) + 1] == opened.run_id
         assert table.rows[keys.index(opened.run_id)].cells[1].text.startswith("└ ")
         table.move_to_key(opened.run_id)
-        await until(pilot, lambda: f"fork of {parent} at step 100" in screen_text(app))
+        await until(pilot, lambda: f"fork of {parent} from step 100 on" in screen_text(app))
         await pilot.press("c")
         await until(pilot, lambda: "Compare 2 runs" in screen_text(app))
 

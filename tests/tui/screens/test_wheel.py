@@ -29,7 +29,7 @@ async def test_take_over_trade_and_hand_back(gateway: Gateway) -> None:
     async with deck(gateway, (80, 24), run_id=run_id) as (app, pilot):
         await ready(app, pilot)
         await pilot.press("greater_than_sign")
-        await until(pilot, lambda: "step 11/" in screen_text(app))
+        await until(pilot, lambda: "step 10/" in screen_text(app))
         await pilot.press("t")
         await until(pilot, lambda: "taken over" in screen_text(app))
         assert "decision 10 is yours" in screen_text(app)
@@ -76,7 +76,7 @@ async def test_rewind_makes_the_past_the_present(gateway: Gateway) -> None:
         assert gateway.record(run_id).step_index == 21
         await pilot.press("w", "y")
         await until(pilot, lambda: gateway.record(run_id).step_index == 15)
-        await until(pilot, lambda: "step 15/" in screen_text(app) and at(app) is None)
+        await until(pilot, lambda: "step 14/" in screen_text(app) and at(app) is None)
         assert gateway.record(run_id).rewind_count == 1
         await pilot.press("h")
         await until(pilot, lambda: gateway.record(run_id).step_index == 16)
@@ -120,7 +120,7 @@ async def test_a_strategys_own_step_is_not_undone(gateway: Gateway) -> None:
     async with deck(gateway, (80, 24), run_id=run_id) as (app, pilot):
         await ready(app, pilot)
         await pilot.press("full_stop")
-        await until(pilot, lambda: "step 2/" in screen_text(app))
+        await until(pilot, lambda: "step 1/" in screen_text(app))
         assert run_screen(app).allows("undo") is False
 
 
@@ -156,8 +156,8 @@ async def test_go_to_a_step_ahead_lets_the_run_go_on(gateway: Gateway) -> None:
     run_id = manual(gateway)
     async with deck(gateway, (80, 24), run_id=run_id) as (app, pilot):
         await ready(app, pilot)
-        await pilot.press("at", *"30")
-        await until(pilot, lambda: "go on to step 30" in screen_text(app))
+        await pilot.press("at", *"29")
+        await until(pilot, lambda: "go on to step 29" in screen_text(app))
         await pilot.press("enter")
         await until(pilot, lambda: gateway.record(run_id).step_index == 30)
         await pilot.press("J", *"2008-03-03", "enter")

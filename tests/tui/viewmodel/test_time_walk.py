@@ -30,8 +30,9 @@ def test_stops_are_found_on_both_sides() -> None:
 @pytest.mark.parametrize(
     ("text", "goal"),
     [
-        ("3", Goal(settled=3)),
-        (" 5 ", Goal(settled=5)),
+        ("0", Goal(settled=1)),
+        ("2", Goal(settled=3)),
+        (" 4 ", Goal(settled=5)),
         ("-2", Goal(settled=3)),
         ("2008-01-03", Goal(settled=2)),
         ("2008-01-05", Goal(settled=4)),
@@ -39,7 +40,7 @@ def test_stops_are_found_on_both_sides() -> None:
         ("1999-01-01", Goal(settled=1)),
         ("2008-01", Goal(settled=1)),
         ("60", Goal(step=60)),
-        ("+10", Goal(step=15)),
+        ("+10", Goal(step=14)),
         ("2008-02-01", Goal(day="2008-02-01")),
     ],
 )
@@ -53,9 +54,8 @@ def test_steps_dates_and_distances_are_read(text: str, goal: Goal) -> None:
     [
         ("", "nowhere to go yet"),
         ("abc", "no step or date"),
-        ("0", "the first is 1"),
-        ("-5", "there is no step 0"),
-        ("101", "the last is 100"),
+        ("-5", "there is no step -1; the first is 0, now is 4"),
+        ("100", "the last is 99"),
         ("2008-13-01", "in the calendar"),
         ("1.5", "no step or date"),
     ],
@@ -95,7 +95,7 @@ def test_dates_are_those_of_the_exchange() -> None:
 
 def test_what_enter_would_do_is_said() -> None:
     """Look, or let the run go on."""
-    assert goal_text(Goal(settled=2), STAMPS, UTC) == "shows step 2, 2008-01-03"
+    assert goal_text(Goal(settled=2), STAMPS, UTC) == "shows step 1, 2008-01-03"
     assert "now" in goal_text(Goal(settled=5), STAMPS, UTC)
     assert "go on to step 60" in goal_text(Goal(step=60), STAMPS, UTC)
     assert "2008-02-01" in goal_text(Goal(day="2008-02-01"), STAMPS, UTC)
