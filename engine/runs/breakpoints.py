@@ -172,18 +172,25 @@ class Breakpoints:
         self.points, self.goal, self.stops = mark
 
     def after(
-        self, progress: Progress, before: State | None, peak: float, result: StepResult
+        self,
+        progress: Progress,
+        before: State | None,
+        peak: float,
+        result: StepResult,
+        *,
+        own: bool = False,
     ) -> tuple[Hit, ...]:
         """What holds after one step that was made apart: from ``before`` at ``peak`` equity.
 
-        ``before`` is None for the start of a run. Call it once ``progress`` has taken the step.
+        ``before`` is None for the start of a run. ``own``: a person decided it, and need not be
+        stopped by what they asked for. Call it once ``progress`` has taken the step.
         """
         state = progress.state
         if not self.watching or state.done:
             return ()
         simulation = progress.simulation
         earlier = Sight(simulation, before, peak) if before is not None else None
-        return self.look(Sight(simulation, state, progress.tally.peak, result, earlier))
+        return self.look(Sight(simulation, state, progress.tally.peak, result, earlier, own=own))
 
     def look(self, sight: Sight) -> tuple[Hit, ...]:
         """The conditions that hold now, counted: one-shot ones disabled, the goal dropped."""

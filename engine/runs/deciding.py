@@ -87,7 +87,7 @@ def _decide(
         session.timeouts_in_row = 0
         if state.done:
             service.complete(session)
-        elif hits := session.breaks.after(progress, before, peak, result):
+        elif hits := session.breaks.after(progress, before, peak, result, own=source == "manual"):
             stopping.stop(service, session, hits)
         else:
             service.flush(session, wait=True)

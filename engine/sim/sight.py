@@ -19,10 +19,11 @@ class Sight:
     """A run before the decision at ``step``; ``before`` is the same one decision earlier.
 
     ``state`` is one that has a decision to make, ``peak`` the highest equity settled so far,
-    ``result`` what the last decision led to (None before the first).
+    ``result`` what the last decision led to (None before the first). ``own`` says that who is to be
+    told made that decision: then neither it nor the fills that it asked for have happened to them.
     """
 
-    __slots__ = ("_observation", "before", "peak", "result", "simulation", "state", "step")
+    __slots__ = ("_observation", "before", "own", "peak", "result", "simulation", "state", "step")
 
     _observation: Observation
 
@@ -33,6 +34,8 @@ class Sight:
         peak: float,
         result: StepResult | None = None,
         before: Sight | None = None,
+        *,
+        own: bool = False,
     ) -> None:
         self.simulation = simulation
         self.state = state
@@ -40,6 +43,7 @@ class Sight:
         self.peak = peak
         self.result = result
         self.before = before
+        self.own = own
 
     @classmethod
     def of_bars(cls, step: int, *, alone: bool = False) -> Sight:
@@ -47,6 +51,7 @@ class Sight:
         sight = cls.__new__(cls)
         sight.step = step
         sight.result = None
+        sight.own = False
         sight.before = None if alone or not step else cls.of_bars(step - 1, alone=True)
         return sight
 
@@ -73,7 +78,7 @@ class Sight:
     @property
     def decision(self) -> Decision | None:
         """The decision just made, None if it held."""
-        decisions = self.result.decisions if self.result is not None else ()
+        decisions = self.result.decisions if self.result is not None and not self.own else ()
         return decisions[-1][1] if decisions else None
 
     @property
@@ -83,8 +88,13 @@ class Sight:
 
     @property
     def fills(self) -> Sequence[Fill]:
-        """The fills since the decision before."""
-        return self.result.fills if self.result is not None else ()
+        """The fills since the decision before; of one's ``own``, those of orders that rested."""
+        if self.result is None:
+            return ()
+        if not self.own:
+            return self.result.fills
+        asked = f"{self.step - 1}-"
+        return [fill for fill in self.result.fills if not fill.order_id.startswith(asked)]
 
     @property
     def cash_flows(self) -> Sequence[CashFlow]:

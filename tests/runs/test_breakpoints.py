@@ -12,7 +12,7 @@ import pytest
 from engine import market
 from engine.drivers import commands, vector
 from engine.errors import InputError, InvalidExpression, InvalidOption, RunNotActive
-from engine.model import Breakpoint, FillRule, RunRecord, RunRequest
+from engine.model import Breakpoint, Decision, FillRule, Order, RunRecord, RunRequest
 from engine.runs.breakpoints import Breakpoints, decode
 from engine.runs.panels import panel_of
 from engine.runs.session import Session
@@ -257,6 +257,26 @@ def test_a_run_by_hand_stops_its_holds_at_a_breakpoint(deck: Deck) -> None:
     assert (record.status, record.step_index) == ("running", 10)
     assert record.metadata["stopped_at"]["step"] == 9
     assert points_of(record)[0].hits == 1
+
+
+def test_ones_own_purchase_stops_nobody_but_a_resting_orders_fill_does(deck: Deck) -> None:
+    """What a person asked for and got is no news to them; what came of it later, or not, is."""
+    session = deck.ready(MANUAL)
+    points = (Breakpoint(1, "fill or decision"), Breakpoint(2, "rejection"))
+    deck.service.set_breakpoints(session.run_id, points)
+
+    def decided(step: int, *orders: Order) -> object:
+        deck.service.submit(session.run_id, step, Decision(orders))
+        told = deck.service.record(session.run_id).metadata.get("stopped_at")
+        return told and (told["breakpoint"], told["step"])
+
+    assert decided(0, Order.buy("AAPL", 10)) is None
+    assert deck.service.record(session.run_id).num_fills == 1
+    # Bar 2 does not come up to the limit, bar 3 does: it fills on a hold.
+    assert decided(1, Order.sell("AAPL", 1, limit=129.0, time_in_force="gtc")) is None
+    assert decided(2) == (1, 3)
+    assert deck.service.record(session.run_id).num_fills == 2
+    assert decided(3, Order.buy("AAPL", 0.5)) == (2, 4)
 
 
 def test_baselines_have_no_breakpoints(deck: Deck) -> None:
