@@ -48,26 +48,8 @@ def fork(
     from tui.options import parameters
 
     given = parameters(params) if params else None
-    gateway = deck.open(write=True)
-    try:
-        run_id = gateway.resolve(run)
-        by_hand = (strategy or gateway.record(run_id).driver) in ("manual", "agent")
-        if paused or by_hand:
-            record = gateway.fork(
-                run_id,
-                at,
-                strategy=strategy,
-                params=given,
-                rebase=rebase,
-                name=name,
-                start=False,
-            )
-            return _prepared(record, as_json=as_json)
-    finally:
-        gateway.close()
-    from tui.commands.foreground import drive, exit_status, print_run
 
-    def begin(gateway: Gateway) -> RunRecord:
+    def forked(gateway: Gateway, *, prepared: bool) -> RunRecord:
         return gateway.fork(
             run_id,
             at,
@@ -75,11 +57,23 @@ def fork(
             params=given,
             rebase=rebase,
             name=name,
-            play=True,
-            # Nobody is there to look at what a breakpoint of the parent stops.
-            breakpoints=False,
+            play=not prepared,
+            start=not prepared,
+            # Of one that runs on nobody is there to look at what a breakpoint of the parent stops.
+            breakpoints=prepared,
         )
 
+    gateway = deck.open(write=True)
+    try:
+        run_id = gateway.resolve(run)
+        by_hand = (strategy or gateway.record(run_id).driver) in ("manual", "agent")
+        if paused or by_hand:
+            return _prepared(forked(gateway, prepared=True), as_json=as_json)
+    finally:
+        gateway.close()
+    from tui.commands.foreground import drive, exit_status, print_run
+
+    begin = partial(forked, prepared=False)
     record = drive(deck, begin, partial(print_run, as_json=as_json))
     return exit_status(record, as_json=as_json)
 
