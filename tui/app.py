@@ -225,8 +225,9 @@ class StepdeckApp(App[None]):
         self._seconds_still += 1
         if self._seconds_still >= STILL_SECONDS:
             sweeping.in_pause()
-        if isinstance(self.screen, DeckScreen):
-            self.screen.second_passed()
+        screens = self._deck_screens()
+        if screens and screens[-1] is self.screen:
+            screens[-1].second_passed()
 
     def _fatal_error(self) -> None:
         """A bug: the traceback goes to the log, the person gets a line (Textual's hook)."""
@@ -359,11 +360,11 @@ class StepdeckApp(App[None]):
     async def act(self, action: Action) -> None:
         """Do an action of the registry, wherever it was chosen: key bar, palette."""
         screen = self.screen
-        has_it = hasattr(screen, f"action_{action.method}")
-        if has_it:
-            await self.run_action(action.method, screen)
-        elif not screen.is_modal:
-            await self.run_action(action.method, self)
+        there = (screen.focused, screen) if action.place is Place.LIST else (screen,)
+        for place in (*there, None if screen.is_modal else self):
+            if place is not None and hasattr(place, f"action_{action.method}"):
+                await self.run_action(action.method, place)
+                return
 
     # -- actions --------------------------------------------------------------------------------
 
@@ -373,7 +374,14 @@ class StepdeckApp(App[None]):
 
         screen = self.screen
         if isinstance(screen, DeckScreen):
-            self.push_screen(HelpScreen(screen.places))
+            # Asked now: once help is there, it has the focus.
+            working = {action for action in keys.of(*screen.places) if screen.works(action)}
+            self.push_screen(
+                HelpScreen(
+                    screen.places,
+                    lambda action: action in working or action.place is Place.EVERYWHERE,
+                )
+            )
 
     def action_palette(self) -> None:
         """Find an action by its name."""
@@ -433,7 +441,9 @@ class StepdeckApp(App[None]):
             return
         from tui.screens.dialogs import QuitDialog
 
-        self.push_screen(QuitDialog(self._describe(live)), partial(self._leave, live))
+        self.push_screen(
+            QuitDialog(self._describe(live), moving=self._moving()), partial(self._leave, live)
+        )
 
     def _describe(self, run_ids: Iterable[str]) -> list[str]:
         records = (
@@ -464,17 +474,18 @@ class StepdeckApp(App[None]):
 
     def _leave_when_done(self) -> None:
         """Quit once nothing moves by itself: what waits for a hand is left resumable."""
-        if self.tick is None:
-            return
-        moving = {"created", "loading", "running"}
+        if self.tick is not None and not self._moving():
+            self.exit()
+
+    def _moving(self) -> bool:
+        """Whether a run of this process goes on by itself."""
         here = set(self.gateway.active())
-        if not any(
+        return self.tick is None or any(
             row.record.run_id in here
-            and row.record.status in moving
+            and row.record.status in ("created", "loading", "running")
             and row.record.driver != "manual"
             for row in self.tick.snapshot.rows
-        ):
-            self.exit()
+        )
 
 
 class Left(Message):

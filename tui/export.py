@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from engine.codec import decode_decision, loads
-from engine.model import CashFlow, Fill, OrderRecord, RunRecord, stamp_text
+from engine.model import CashFlow, Fill, OrderRecord, Position, RunRecord, stamp_text
 from engine.store.records import StepRecord, stamp_of
 from tui.files import refusals, refuse_to_replace, write_atomically, write_folder_atomically
-from tui.gateway import Gateway
+from tui.gateway import Gateway, RunDetail
 from tui.plain import run_document
 
 Format = Literal["csv", "parquet", "json", "html", "tape"]
@@ -65,6 +65,23 @@ def export_run(
     else:
         write_folder_atomically(target, lambda part: _write_parquet(part, tables))
     return {name: len(table.rows) for name, table in tables.items()}
+
+
+def export_rows(detail: RunDetail, name: str, keys: Collection[str], target: Path) -> int:
+    """Write some rows of the ``positions``, ``orders`` or ``decisions`` as one CSV file; how many.
+
+    ``keys`` are symbols, order ids or numbers of steps; what the run has no row of is left out.
+    Raises ``InvalidOption`` if something is there, or if the place refuses.
+    """
+    refuse_to_replace(target, folder=False, force=False)
+    if name == "orders":
+        table = _of([row for row in detail.orders if row.order_id in keys], OrderRecord)
+    elif name == "decisions":
+        table = _steps([row for row in detail.decisions if str(row.step_index) in keys])
+    else:
+        table = _of([row for row in detail.positions if row.symbol in keys], Position)
+    write_atomically(target, lambda part: _write_table(part, table))
+    return len(table.rows)
 
 
 def read_tables(gateway: Gateway, run_id: str) -> tuple[RunRecord, dict[str, Table]]:
@@ -115,10 +132,14 @@ def _with_text(table: Table) -> Iterable[Sequence[Any]]:
 
 def _write_csv(folder: Path, tables: Mapping[str, Table]) -> None:
     for name, table in tables.items():
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(table.columns)
-            writer.writerows(_with_text(table))
+        _write_table(folder / f"{name}.csv", table)
+
+
+def _write_table(path: Path, table: Table) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows(_with_text(table))
 
 
 def _write_parquet(folder: Path, tables: Mapping[str, Table]) -> None:

@@ -37,6 +37,22 @@ def refuse_to_replace(target: Path, *, folder: bool, force: bool) -> None:
         )
 
 
+def typed_place(text: str) -> Path:
+    """The path that somebody typed. Raises ``InvalidOption`` for none."""
+    if not text.strip():
+        raise InvalidOption("no place yet", field="output", remedy="type a path")
+    return Path(text.strip()).expanduser()
+
+
+def refuse_to_be_there(target: Path, *, folder: bool) -> None:
+    """Raise ``InvalidOption`` if something is at ``target``, where nothing is ever written over."""
+    try:
+        refuse_to_replace(target, folder=folder, force=False)
+    except InvalidOption as error:
+        remedy = "name another place"
+        raise InvalidOption(error.message, field="output", remedy=remedy) from None
+
+
 def write_atomically(target: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``target``, then put it in its place."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")

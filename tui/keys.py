@@ -144,7 +144,6 @@ ACTIONS: Final[tuple[Action, ...]] = (
          "Earlier bars; dragging does it too", 27, "r"),
         ("pan_right", "right_parenthesis M shift+right", "Pan right", "Later bars", 28, "r"),
         ("unzoom", "Z", "Unzoom", "The charts as they were before zooming and panning", 29, "r"),
-        ("why", "enter", "Why", "In the orders: why one became what it became", 23, "r"),
         ("breakpoints", "B", "Breakpoints", "Where the run is to stop, and what stopped it", 24,
          "r"),
         ("again", "r", "Run again",
@@ -160,7 +159,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("panel_4", "4", "Orders", "Orders, what became of them and why", 0, "r"),
         ("panel_5", "5", "Decisions", "Who decided what at which step", 0, "r"),
         ("panel_6", "6", "Figures", "Figures, with the rules in force", 0, "r"),
-        ("sort", "S", "Sort", "In a list: sort by the next column", 0, "r"),
+        ("open", "enter", "Open",
+         "In a list: why an order came to that; a decision's step; a symbol", 1, "r"),
+        ("mark", "m", "Mark", "In a list: mark the row; copy, export and close take all marked", 1,
+         "r"),
+        ("sort", "S", "Sort", "In a list: sort by the next column", 1, "r"),
         ("export", "e", "Export", "Write the run to files", 32, "r"),
         ("copy", "y", "Copy", "Copy the run's id, or the row a list stands on", 33, "r"),
     ),
@@ -239,6 +242,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
         ("remove", "d delete", "Delete", "Delete it", 5, "w"),
         ("undo", "u", "Undo", "Take the last change back", 6, "w"),
         ("templates", "t", "Usual ones", "The usual conditions, and every word there is", 7, "w"),
+        ("keep", "enter", "Keep", "While it is written: keep the condition", 1, "w"),
+        ("words", "f2", "Usual ones", "While it is written: the usual ones, and every word", 2,
+         "w"),
         ("copy", "y", "Copy", "Copy the condition", 8, "r"),
     ),
     *_rows(
@@ -308,6 +314,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
 BY_ID: Final[Mapping[str, Action]] = {action.id: action for action in ACTIONS}
 
 
+def takes(focused: Widget | None, key: str) -> bool:
+    """Whether a field or a choice that has the focus keeps a key to itself: see ``belongs_to``."""
+    if not isinstance(focused, (Input, Select, OptionList)):
+        return False
+    typed = key in FIELD_KEYS or len(format_key(key)) == 1
+    return typed or (key == "escape" and isinstance(focused, OptionList))
+
+
 def belongs_to(focused: Widget | None, event: events.Key) -> bool:
     """Whether the key is for the field that has the focus, and for nothing else.
 
@@ -332,7 +346,9 @@ _DIALOGS: Final = _FIELDS | {
 }  # fmt: skip
 # Where both could mean something the first does, and leaves the key to the list where it does not
 # work: ``end`` is back to now while the past is shown.
-MAY_SHARE: Final = frozenset({frozenset({"run.now", "list.last"})})
+MAY_SHARE: Final = frozenset(
+    {frozenset({"run.now", "list.last"}), frozenset({"breakpoints.edit", "breakpoints.keep"})}
+)
 
 
 def of(*places: Place) -> tuple[Action, ...]:

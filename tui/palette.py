@@ -24,7 +24,7 @@ class ActionProvider(Provider):
         if isinstance(screen, DeckScreen):
             for action in keys.of(*screen.places, Place.EVERYWHERE):
                 # A palette is no use in the palette.
-                if action.id != "palette" and screen.allows(action.method) is True:
+                if action.id != "palette" and screen.works(action):
                     yield action
 
     def _title(self, action: Action) -> str:

@@ -16,7 +16,7 @@ from textual.widgets import Input, Select, Static
 from engine.errors import InvalidOption
 from tui import keys
 from tui.export import FORMATS, Format
-from tui.files import refuse_to_replace
+from tui.files import refuse_to_be_there, typed_place
 from tui.keys import Place
 from tui.safe import safe_line
 from tui.screens.base import ActionButton, DeckDialog
@@ -75,7 +75,7 @@ class ExportDialog(DeckDialog[Export | None]):
                 yield Line("", compact=True, id="export-path")
             yield Static("", id="export-said", classes="dialog-said", markup=False)
             with Horizontal(classes="dialog-buttons"):
-                yield ActionButton("export.write", shown)
+                yield ActionButton("export.write", shown, every=True)
                 yield ActionButton("export.close", shown)
 
     def on_mount(self) -> None:
@@ -99,19 +99,12 @@ class ExportDialog(DeckDialog[Export | None]):
 
     def _checked(self) -> Export:
         """What would be written. Raises ``InvalidOption`` where something is there already."""
-        text = self.query_one("#export-path", Input).value.strip()
-        if not text:
-            raise InvalidOption("no place yet", field="output", remedy="type a path")
-        chosen = Export(self.form, Path(text).expanduser())
+        typed = typed_place(self.query_one("#export-path", Input).value)
+        chosen = Export(self.form, typed)
         several = len(self._run_ids) > 1
         for run_id in self._run_ids:
             place = chosen.place(run_id, several=several)
-            try:
-                refuse_to_replace(place, folder=chosen.form in ("csv", "parquet"), force=False)
-            except InvalidOption as error:
-                raise InvalidOption(
-                    error.message, field="output", remedy="name another place"
-                ) from None
+            refuse_to_be_there(place, folder=chosen.form in ("csv", "parquet"))
         return chosen
 
     @on(Input.Changed)

@@ -89,7 +89,9 @@ class PanelArea(Vertical):
                     with _panel(name):
                         # The newest orders and decisions stand first, and a run adds to them.
                         follow = name != "positions"
-                        yield DeckTable(columns, empty=EMPTY[name], follow=follow, id=name)
+                        yield DeckTable(
+                            columns, empty=EMPTY[name], follow=follow, marks=True, id=name
+                        )
                 with _panel("figures"):
                     yield FactsPanel(empty="", id="figures")
 
@@ -269,6 +271,11 @@ class PanelArea(Vertical):
             self._show_price()
             self._align()
             self.lay_out()
+
+    def show_symbol(self, symbol: str) -> None:
+        """Show that symbol, if the run has it."""
+        if symbol in self.symbols:
+            self.move_symbol(self.symbols.index(symbol) - self._symbol)
 
     def _show_price(self) -> None:
         detail, panel, symbol = self._detail, self._panel, self.symbol

@@ -22,12 +22,12 @@ from tui.screens import run_head
 from tui.screens.base import ActionButton, style_of, tell
 from tui.screens.button_line import ButtonLine
 from tui.screens.panel_area import PanelArea
+from tui.screens.run_lists import Lists
 from tui.screens.run_source import Source
 from tui.screens.run_trading import Trading
 from tui.steps import settled_at
 from tui.viewmodel import run_panels, run_state, runs
 from tui.widgets.chart import KEY_ZOOM, Chart
-from tui.widgets.table import DeckTable
 
 if TYPE_CHECKING:
     from tui.gateway import RunDetail
@@ -43,7 +43,7 @@ BUTTONS = (
 STRATEGY_ERRORS = ("strategy_error", "lookahead")
 
 
-class RunScreen(Source, Trading):
+class RunScreen(Source, Trading, Lists):
     """A run of the ledger. What it shows is what the last look at the ledger saw of it.
 
     ``at`` opens it looking back at the moment of so many settled grid points.
@@ -359,12 +359,17 @@ class RunScreen(Source, Trading):
     def action_next_symbol(self) -> None:
         """Show the next symbol."""
         self.area.move_symbol(1)
-        self._want_studies()
+        self.symbol_shown()
 
     def action_previous_symbol(self) -> None:
         """Show the symbol before."""
         self.area.move_symbol(-1)
+        self.symbol_shown()
+
+    def symbol_shown(self) -> None:
+        """Another symbol is shown: its indicators, and the keys that trade it."""
         self._want_studies()
+        self.refresh_keys()
 
     def action_panel_1(self) -> None:
         """Price."""
@@ -398,32 +403,11 @@ class RunScreen(Source, Trading):
         """The panel before the chosen one."""
         self.area.choose_next(-1)
 
-    def action_sort(self) -> None:
-        """Sort the list that has the arrows by its next column."""
-        self.area.sort_focused()
-
     def action_breakpoints(self) -> None:
         """Where the run is to stop."""
         from tui.screens.breakpoints import BreakpointsScreen
 
         self.deck.push_screen(BreakpointsScreen(self.run_id, self.symbol))
-
-    def action_why(self) -> None:
-        """Why the order that the list stands on became what it became."""
-        table = self.focused
-        if isinstance(table, DeckTable) and table.id == "orders" and table.cursor_key is not None:
-            self._tell_why(table.cursor_key)
-
-    def on_deck_table_opened(self, event: DeckTable.Opened) -> None:
-        """A row was double clicked."""
-        if event.table.id == "orders":
-            self._tell_why(event.key)
-
-    def _tell_why(self, order_id: str) -> None:
-        from tui.screens.why import WhyDialog
-
-        if self.shown is not None:
-            self.deck.push_screen(WhyDialog(self.shown, order_id, self.panel))
 
     def action_zone(self) -> None:
         """Times in UTC, or in the exchange's zone."""
@@ -462,24 +446,10 @@ class RunScreen(Source, Trading):
         """The mouse moved the window."""
         self.refresh_keys()
 
-    def action_export(self) -> None:
-        """Write the run to files."""
-        record = self.record
-        named = record.name if record is not None and record.name else "the run"
-        self.deck.export([self.run_id], safe_line(named))
-
-    def action_copy(self) -> None:
-        """Copy the run's id, or the row that the list with the arrows stands on."""
-        table = self.focused
-        text = self.run_id
-        if isinstance(table, DeckTable) and table.rows:
-            cells = table.rows[table.cursor_index].cells
-            text = "\t".join(safe_line(cell.text) for cell in cells)
-        self.deck.copy_to_clipboard(text)
-        self.deck.notify(f"copied {safe_line(text, 60)}", markup=False)
-
     def leave(self) -> None:
-        """From the past to now; from now, or the moment it was opened at, to where one was."""
+        """Marks first; from the past to now; from now, or where it was opened, to where one was."""
+        if self.clear_marks():
+            return
         if self.at is not None and self.at != self.opened_at:
             self.look_now()
             return

@@ -84,6 +84,7 @@ class RunBase(DeckScreen):
             return None
         held = run_panels.holding(now.positions, symbol) if now and symbol is not None else None
         rules = now.record.config.get("rules") or {} if now is not None else {}
+        table = self.focused if isinstance(self.focused, DeckTable) else None
         return run_state.Situation(
             head.status,
             head.step_index,
@@ -97,8 +98,8 @@ class RunBase(DeckScreen):
             undoable=now is not None and run_state.undoable(now),
             symbols=len(self.area.symbols),
             zoomed=self.area.zoom != UNZOOMED,
-            in_list=isinstance(self.focused, DeckTable),
-            in_orders=self.focused is not None and self.focused.id == "orders",
+            in_list=str(table.id) if table is not None else None,
+            marked=table.mark_count if table is not None else 0,
         )
 
     def allows(self, action: str) -> bool | None:

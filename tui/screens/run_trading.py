@@ -11,6 +11,7 @@ from tui.gateway import rules_of
 from tui.screens.run_base import RunBase
 from tui.viewmodel import run_panels
 from tui.viewmodel.ticket import standing_of
+from tui.widgets.table import DeckTable
 
 
 class Trading(RunBase):
@@ -32,8 +33,13 @@ class Trading(RunBase):
             self._decide_now("hold", "hold", lambda _: Decision())
 
     def action_close_position(self) -> None:
-        """Trade the symbol shown out to nothing."""
-        self._decide_now("close the position", "close_position", lambda _: 0.0)
+        """Trade the symbol shown out to nothing; in the positions, all marked ones at once."""
+        situation, table = self.situation(), self.focused
+        if situation is not None and situation.marked_positions and isinstance(table, DeckTable):
+            closed = Decision(targets=tuple(Target(symbol, shares=0.0) for symbol in table.marked))
+            self._decide_now("close the positions", "close_position", lambda _: closed)
+        else:
+            self._decide_now("close the position", "close_position", lambda _: 0.0)
 
     def action_reverse(self) -> None:
         """As much of the symbol shown on the other side."""

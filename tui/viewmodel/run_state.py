@@ -21,9 +21,10 @@ class Situation:
     ``settled`` counts the grid points the run has settled, ``at`` those shown: None is now.
     ``by_hand`` says that a person decides, ``was_hand`` that the run is one that always is. What is
     ``held`` is of the symbol shown, now. ``undoable`` says that the newest decision was made by a
-    person here. ``edited`` says that the strategy's file was saved since and can be
-    used. ``zoomed`` says that somebody zoomed or panned the charts. ``follows`` says that there
-    are bars, fills and decisions to be walked through.
+    person here. ``in_list`` names the list that has the arrows, ``marked`` counts its marked rows.
+    ``edited`` says that the strategy's file was saved since and can be used. ``zoomed`` says that
+    somebody zoomed or panned the charts. ``follows`` says that there are bars, fills and decisions
+    to be walked through.
     """
 
     status: str
@@ -36,11 +37,16 @@ class Situation:
     shorts: bool = False
     undoable: bool = False
     symbols: int = 1
-    in_list: bool = False
-    in_orders: bool = False
+    in_list: str | None = None
+    marked: int = 0
     edited: bool = False
     bars: bool = True
     zoomed: bool = False
+
+    @property
+    def marked_positions(self) -> int:
+        """How many holdings are marked, where they have the arrows."""
+        return self.marked if self.in_list == "positions" else 0
 
     @property
     def live(self) -> bool:
@@ -97,6 +103,12 @@ def _paced(state: Situation) -> bool | None:
 
 
 def _close(state: Situation) -> bool | None:
+    if state.marked_positions:
+        return _live_now(state)
+    return _close_one(state)
+
+
+def _close_one(state: Situation) -> bool | None:
     works = _live_now(state)
     return None if works and not state.held else works
 
@@ -104,7 +116,7 @@ def _close(state: Situation) -> bool | None:
 def _reverse(state: Situation) -> bool | None:
     if not state.live or not state.shorts:
         return False
-    return _close(state)
+    return _close_one(state)
 
 
 def _take_over(state: Situation) -> bool | None:
@@ -145,8 +157,9 @@ CONDITIONS: Final[Mapping[str, Holds]] = {
     "next_symbol": lambda state: state.symbols > 1,
     "previous_symbol": lambda state: state.symbols > 1,
     "unzoom": lambda state: state.zoomed or None,
-    "sort": lambda state: state.in_list,
-    "why": lambda state: state.in_orders,
+    "sort": lambda state: state.in_list is not None,
+    "mark": lambda state: state.in_list is not None,
+    "open": lambda state: state.in_list is not None,
 }
 
 
@@ -202,7 +215,21 @@ def label_of(action: str, state: Situation) -> str | None:
         return "Hand back" if state.by_hand else "Take over"
     if action == "fork" and not state.looking:
         return "Fork"
+    if action == "open" and state.in_list is not None:
+        return OPENS.get(state.in_list)
+    if action == "close_position" and state.marked_positions:
+        return f"Close {state.marked_positions}"
+    if action in ("copy", "export") and state.marked:
+        return f"{action.capitalize()} {state.marked} row{'s' if state.marked > 1 else ''}"
     return None
+
+
+OPENS: Final[Mapping[str, str]] = {
+    "orders": "Why",
+    "decisions": "Look there",
+    "positions": "Show symbol",
+}
+"""What opening a row does, by its list."""
 
 
 def undoable(detail: RunDetail) -> bool:

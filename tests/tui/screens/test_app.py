@@ -227,3 +227,11 @@ async def test_the_screen_is_told_apart_by_what_it_follows(gateway: Gateway) -> 
         assert key is not None
         await until(pilot, lambda: key in screen_text(app))
         assert not str(app.screen.query_one("#filter-wrong", Static).content)
+
+
+async def test_a_second_passes_over_a_screen_that_is_being_built(empty: Gateway) -> None:
+    """On a busy machine the clock ticks before the screen's widgets are there."""
+    async with deck(empty) as (app, pilot):
+        app.push_screen(RunsScreen())
+        app._second_passed()
+        await until(pilot, lambda: app.screen.children)
