@@ -41,6 +41,8 @@ class FieldRow(Horizontal):
         self.field = field
         self._initial = value
         self.wrong: str | None = None
+        # What nobody has typed is not said to be wrong before it is asked for.
+        self.touched = bool(value)
 
     def compose(self) -> ComposeResult:
         field = self.field
@@ -87,13 +89,17 @@ class FieldRow(Horizontal):
     @on(Select.Changed)
     def _tell(self, event: Input.Changed | Select.Changed) -> None:
         event.stop()
+        self.touched = self.touched or self.value != self._initial
         self.post_message(self.Changed())
+
+
+WHO = "who decides: a built-in, a file of your own, a tape, or you by hand"
 
 
 def strategy_field() -> Field:
     """The choice of a strategy: the built-ins, manual, and files of one's own."""
     words = (*(info.name for info in registry.available()), form.TAPE, form.OWN_FILE)
-    return Field("strategy", "strategy", "", "sma_cross", tuple((word, word) for word in words))
+    return Field("strategy", "strategy", WHO, "sma_cross", tuple((word, word) for word in words))
 
 
 FILE_FIELD = Field("file", "file", "FILE.py:Class, or the tape's FILE.jsonl")
@@ -117,6 +123,8 @@ class NewRunScreen(DeckScreen):
         self._starting = False
         self._checking = True
         self._start_when_checked = False
+        self._error: StepdeckError | None = None
+        self._missing: FieldRow | None = None
 
     # -- layout ---------------------------------------------------------------------------------
 
@@ -136,10 +144,11 @@ class NewRunScreen(DeckScreen):
                 yield from self._group(form.MONEY)
                 yield from self._group(form.PACE)
         with Vertical(id="form-foot"):
+            yield Static("", id="about", markup=False)
             yield Static("", id="verdict", markup=False)
             yield Static("", id="command", markup=False)
             with Horizontal(classes="buttons"):
-                yield ActionButton("form.start", shown)
+                yield ActionButton("form.start", shown, every=True)
                 yield ActionButton("form.copy_command", shown)
                 yield ActionButton("form.reset", shown)
                 yield ActionButton("back", shown)
@@ -241,20 +250,36 @@ class NewRunScreen(DeckScreen):
         wrong = form.field_of(error, rows) if error is not None else None
         if wrong == "strategy" and rows["file"].display:
             wrong = "file"
+        # A start that waits for this verdict asks for every field.
+        missing = wrong is not None and not (rows[wrong].touched or self._start_when_checked)
         for name, row in rows.items():
-            row.say(str(error) if error is not None and name == wrong else None)
-        verdict = self.query_one("#verdict", Static)
-        verdict.set_class(error is not None, "-wrong")
-        if error is not None:
-            verdict.update(Content(safe_line(f"✗ {error}")))
-        else:
-            verdict.update(Content(safe_line(self._ready_text(message.symbols))))
+            row.say(str(error) if error is not None and name == wrong and not missing else None)
+        self._missing = rows[wrong] if wrong is not None and missing else None
+        self._error = error
+        self._say_verdict(message.symbols)
         self.query_one("#command", Static).update(Content(safe_line(self._command)))
         self._checking = False
         self.refresh_keys()
         if self._start_when_checked:
             self._start_when_checked = False
             self.action_start()
+
+    def _say_verdict(self, symbols: Iterable[str] = ()) -> None:
+        """Whether it can start, what is wrong, or what is still to be filled in."""
+        verdict, error, missing = self.query_one("#verdict", Static), self._error, self._missing
+        verdict.set_class(error is not None and missing is None, "-wrong")
+        verdict.set_class(missing is not None, "-missing")
+        if missing is not None:
+            said = f"○ still to fill in: {missing.field.label} ({missing.field.help})"
+        else:
+            said = self._ready_text(symbols) if error is None else f"✗ {error}"
+        verdict.update(Content(safe_line(said)))
+
+    def on_descendant_focus(self) -> None:
+        """Say all there is to say of the field that one is in."""
+        row = next((one for one in self.query(FieldRow) if one.has_focus_within), None)
+        text = form.about(row.field) if row is not None else ""
+        self.query_one("#about", Static).update(Content(safe_line(text)))
 
     def _ready_text(self, symbols: Iterable[str]) -> str:
         names = list(symbols)
@@ -266,8 +291,8 @@ class NewRunScreen(DeckScreen):
     def allows(self, action: str) -> bool | None:
         """Whether an action works on what is shown now."""
         if action == "start":
-            ready = self._request is not None or self._checking
-            return True if ready and not self._starting else None
+            wrong = self._error is not None and self._missing is None and not self._checking
+            return None if wrong or self._starting else True
         if action == "copy_command":
             return True if self._command else None
         return True
@@ -278,6 +303,13 @@ class NewRunScreen(DeckScreen):
         self.action_start()
 
     def _point_at_wrong(self) -> None:
+        """Go to the field that keeps the run from starting, and say there what it wants."""
+        if self._missing is not None:
+            self._missing.touched = True
+            self._missing.say(str(self._error))
+            self._missing = None
+            self._say_verdict()
+            self.refresh_keys()
         for row in self.query(FieldRow):
             if row.wrong is not None:
                 row.query_one(f"#{row.field.widget_id}", Widget).focus()

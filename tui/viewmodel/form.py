@@ -104,6 +104,22 @@ FIELDS: Final[Mapping[str, Field]] = {
 }
 
 
+def about(field: Field) -> str:
+    """All there is to say of a field: its option on the command line, what it is, its default."""
+    name = field.name
+    if name.startswith(PARAM_PREFIX):
+        flag, text = f"-p {name.removeprefix(PARAM_PREFIX)}=", field.help
+    elif name in BY_NAME:
+        option = BY_NAME[name]
+        flag, short = option.flag, option.help.partition(" [default")[0].rstrip(".")
+        # The form's own words say more than the option's help, or the same.
+        text = f"{short}: {field.help}" if field.help != short and field.help else short
+    else:
+        flag, text = "STRATEGY", field.help
+    parts = [text] + [f"default {field.default}"] * bool(field.default)
+    return f"{flag}  {'; '.join(filter(None, parts))}"
+
+
 def parameter_fields(parameters: tuple[ParameterInfo, ...]) -> tuple[Field, ...]:
     """One field a parameter of the strategy, typed as the strategy says."""
     fields = []

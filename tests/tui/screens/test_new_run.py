@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tests.tui.screens.kit import deck, on_top, reach, screen_text, until
+from tests.tui.screens.kit import at_once, deck, on_top, reach, screen_text, until
 from tui import memory
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.screens.new_run import FieldRow, NewRunScreen
 from tui.screens.run import RunScreen
 from tui.screens.runs import RunsScreen
+from tui.viewmodel.form import about
 
 
 def form(app: StepdeckApp) -> NewRunScreen:
@@ -184,6 +186,48 @@ async def test_a_strategy_file_that_breaks_is_said_at_the_field(
         await until(pilot, lambda: "bad.py" in str(row(app, "file").wrong))
 
 
+async def test_nothing_is_wrong_before_anything_was_typed(empty: Gateway) -> None:
+    """A field of one's own file is asked for, not refused; start goes there and says what for."""
+    async with deck(empty) as (app, pilot):
+        await open_form(app, pilot)
+        row(app, "strategy").set("own file")
+        await until(pilot, lambda: "still to fill in: file" in said(app, "#verdict"))
+        assert row(app, "file").wrong is None
+        assert not form(app).query_one("#verdict").has_class("-wrong")
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: row(app, "file").wrong is not None)
+        assert form(app).query_one("#verdict").has_class("-wrong")
+        assert row(app, "file").has_focus_within
+        assert not empty.snapshot().rows
+
+
+async def test_what_was_typed_and_taken_out_again_is_refused(empty: Gateway) -> None:
+    """A field that somebody was in is said to be wrong where it is."""
+    async with deck(empty) as (app, pilot):
+        await open_form(app, pilot)
+        row(app, "strategy").set("own file")
+        await until(pilot, lambda: "still to fill in: file" in said(app, "#verdict"))
+        form(app).set_focus(row(app, "file").query_one(Input))
+        await pilot.press("x", "backspace")
+        await until(pilot, lambda: row(app, "file").wrong is not None)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)], ids="{0[0]}x{0[1]}".format)
+async def test_the_field_one_is_in_is_explained_in_full(
+    empty: Gateway, size: tuple[int, int]
+) -> None:
+    """Its option, its whole help and its default stand beneath the form, wherever one goes."""
+    async with deck(empty, size) as (app, pilot):
+        await open_form(app, pilot)
+        for one in [one for one in form(app).query(FieldRow) if one.display]:
+            form(app).set_focus(one.query_one(f"#{one.field.widget_id}", Widget))
+            wanted = about(one.field)
+            await until(pilot, lambda wanted=wanted: said(app, "#about") == wanted)  # type: ignore[misc]
+            shown = " ".join(screen_text(app).split())
+            assert one.field.help in shown
+            assert one.field.default in shown
+
+
 async def test_esc_leaves_without_a_run(empty: Gateway) -> None:
     """Nothing is made and nothing remembered."""
     async with deck(empty) as (app, pilot):
@@ -198,8 +242,7 @@ async def test_keys_pressed_at_once_all_reach_their_fields(empty: Gateway) -> No
     """tab, a digit, tab, a digit, faster than the screen draws."""
     async with deck(empty) as (app, pilot):
         await open_form(app, pilot)
-        for key in ("tab", "5", "tab", "4", "0"):
-            app.simulate_key(key)
+        at_once(app, "tab", "5", "tab", "4", "0")
         await until(pilot, lambda: row(app, "p.slow").value == "40")
         assert row(app, "p.fast").value == "5"
 
@@ -209,8 +252,7 @@ async def test_arrows_between_fields_act_in_their_order(empty: Gateway) -> None:
     async with deck(empty) as (app, pilot):
         await open_form(app, pilot)
         form(app).set_focus(row(app, "p.fast").query_one(Input))
-        for key in ("5", "down", "4", "0", "up", "1"):
-            app.simulate_key(key)
+        at_once(app, "5", "down", "4", "0", "up", "1")
         await until(pilot, lambda: row(app, "p.fast").value == "1")
         assert row(app, "p.slow").value == "40"
 
