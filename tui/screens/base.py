@@ -13,6 +13,7 @@ from textual.widgets import Button, Input, Static
 from tui import keys
 from tui.keys import Action, Place
 from tui.messages import Tick
+from tui.widgets.table import DeckTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +72,8 @@ class DeckScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-comfortable"), (150, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-middling"), (45, "-tall")]  # noqa: RUF012
 
+    # The actions that a key does which a field would otherwise keep: enter, where one is written.
+    ends_typing: ClassVar[frozenset[str]] = frozenset()
     _key_states: tuple[tuple[bool | None, str], ...] | None = None
 
     @property
@@ -90,6 +93,12 @@ class DeckScreen(Screen[None]):
     def allows(self, action: str) -> bool | None:  # noqa: ARG002
         """Whether an action works now: None shows it greyed, False hides it."""
         return True
+
+    def works(self, action: Action) -> bool:
+        """Whether an action does anything where one is: those of lists need one with the arrows."""
+        if action.place is Place.LIST:
+            return isinstance(self.focused, DeckTable)
+        return self.allows(action.method) is True
 
     def label(self, action: Action) -> str:
         """What an action is called here and now."""
@@ -123,6 +132,18 @@ class DeckScreen(Screen[None]):
         for button in self.query(ActionButton):
             button.rename(self.deck.keys, button.word)
         self.query_one(KeyBar).refresh(layout=True)
+
+    def on_descendant_focus(self) -> None:
+        """A field takes keys that a list leaves alone: other ones are named."""
+        self._name_keys()
+
+    def on_descendant_blur(self) -> None:
+        """As above."""
+        self._name_keys()
+
+    def _name_keys(self) -> None:
+        for bar in self.query(KeyBar):
+            bar.refresh()
 
     def leaves_field(self, field: Input, key: str) -> bool:  # noqa: ARG002
         """Whether a key ends typing in a field of this screen."""
@@ -197,8 +218,11 @@ class ActionButton(Button):
         label: str | None = None,
         *,
         fitted: bool = False,
+        every: bool = False,
     ) -> None:
         self.act: Action = keys.BY_ID[action_id]
+        # Whether all its keys are named: beside fields, which take some of them, one is not enough.
+        self.every = every
         # Whether it stands in a line that shows as many as fit.
         self.fitted = fitted
         self.word = label or self.act.label
@@ -212,7 +236,9 @@ class ActionButton(Button):
 
     def text(self, shown: keys.Keys, label: str) -> Content:
         """The button's face: the key, then the word."""
-        return Content.assemble((shown.shown(self.act), "$text-accent bold"), " ", label)
+        return Content.assemble(
+            (shown.shown(self.act, every=self.every), "$text-accent bold"), " ", label
+        )
 
     def rename(self, shown: keys.Keys, label: str) -> None:
         """Give the button another word."""
@@ -243,10 +269,21 @@ class KeyBar(Static):
                     found.append((action, state is True))
         return found
 
+    def _key_of(self, action: Action) -> str | None:
+        """The first of the action's keys that works where the focus is; None if none does."""
+        screen, shown = self.screen, cast("StepdeckApp", self.app).keys
+        focused = screen.focused
+        ends = isinstance(screen, DeckScreen) and action.method in screen.ends_typing
+        for key in shown.of(action):
+            if ends or not keys.takes(focused, key):
+                return keys.show(key)
+        return None
+
     def render(self) -> Content:
-        shown = cast("StepdeckApp", self.app).keys
         room = self.size.width - 1
-        actions = self._actions()
+        found = self._actions()
+        named = {action: key for action, _ in found if (key := self._key_of(action)) is not None}
+        actions = [pair for pair in found if pair[0] in named]
         # What works everywhere stands last and is never pushed out.
         tail = [pair for pair in actions if pair[0].place is Place.EVERYWHERE]
         head = [pair for pair in actions if pair[0].place is not Place.EVERYWHERE]
@@ -257,7 +294,7 @@ class KeyBar(Static):
             return screen.label(action) if isinstance(screen, DeckScreen) else action.label
 
         def width(action: Action) -> int:
-            return len(shown.shown(action)) + 1 + len(label(action)) + 2
+            return len(named[action]) + 1 + len(label(action)) + 2
 
         left = room - sum(width(action) for action, _ in tail)
         kept = []
@@ -272,7 +309,7 @@ class KeyBar(Static):
         for action, works in [*kept, *tail]:
             start = at
             key_style, word_style = ("$accent bold", "$text-muted") if works else ("dim", "dim")
-            key = shown.shown(action)
+            key = named[action]
             parts.append(Content.assemble((key, key_style), " ", (label(action), word_style), "  "))
             at += width(action)
             self._spans.append((start, at - 2, action))

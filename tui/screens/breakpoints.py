@@ -47,6 +47,7 @@ class BreakpointsScreen(DeckScreen):
     places: ClassVar = (Place.BREAKPOINTS, Place.LIST)
     BINDINGS = keys.bindings(Place.BREAKPOINTS)
     AUTO_FOCUS = "#breakpoints"
+    ends_typing: ClassVar = frozenset({"keep"})
 
     def __init__(self, run_id: str, symbol: str | None = None) -> None:
         super().__init__()
@@ -74,7 +75,9 @@ class BreakpointsScreen(DeckScreen):
                 yield Line("", compact=True, id="breakpoint-text")
             yield Static("", id="breakpoint-verdict", markup=False)
         with Horizontal(classes="buttons"):
-            for name in ("add", "edit", "switch", "once", "remove", "undo", "templates"):
+            for name in (
+                "add", "edit", "switch", "once", "remove", "undo", "templates", "keep", "words",
+            ):  # fmt: skip
                 yield ActionButton(f"breakpoints.{name}", shown)
 
     def on_mount(self) -> None:
@@ -103,7 +106,10 @@ class BreakpointsScreen(DeckScreen):
         self.query_one("#breakpoints-head", Static).update(
             Content.assemble(
                 "Breakpoints  ",
-                (safe_line(record.name or record.strategy, 32), "$foreground"),
+                (
+                    safe_line(record.name or record.strategy, max(16, self.size.width - 44)),
+                    "$foreground",
+                ),
                 ("  ", ""),
                 (look.text, style_of(look.role)),
                 (f"  step {place_of(record)}", "$text-muted"),
@@ -156,6 +162,10 @@ class BreakpointsScreen(DeckScreen):
             self.deck.read_only or record is None or record.status not in CAN_CANCEL
         ):
             return False
+        writing = self.focused is self.query_one("#breakpoint-text")
+        if writing or action in ("keep", "words"):
+            # The line has the keys that can be typed; what it does itself is all there is.
+            return writing and action in ("keep", "words")
         if action == "undo":
             return True if self._undo else None
         if action == "edit" and self.focused is self.query_one("#breakpoints-words"):
@@ -163,6 +173,10 @@ class BreakpointsScreen(DeckScreen):
         if action in ("edit", "switch", "once", "remove", "copy"):
             return True if self._chosen is not None else None
         return True
+
+    def on_descendant_focus(self) -> None:
+        """The line and the lists have other keys."""
+        self.refresh_keys()
 
     def _change(self, points: Points, title: str, action: str) -> None:
         """Ask for other breakpoints, if they are other ones."""
@@ -261,11 +275,17 @@ class BreakpointsScreen(DeckScreen):
             )
         )
 
-    @on(Input.Submitted, "#breakpoint-text")
-    def _save(self, event: Input.Submitted) -> None:
+    def leaves_field(self, field: Input, key: str) -> bool:
+        """Enter keeps what is written at once: the key behind it is for the list."""
+        return field.id == "breakpoint-text" and key == "enter"
+
+    def left_field(self, field: Input, key: str) -> None:  # noqa: ARG002
+        """Keep what was written."""
+        self.action_keep()
+
+    def action_keep(self) -> None:
         """Keep what was written, if it is a condition."""
-        event.stop()
-        text = event.value
+        text = self.query_one("#breakpoint-text", Line).value
         symbols = self._record.symbols if self._record is not None else ()
         try:
             parse(text, symbols or None)
@@ -301,6 +321,10 @@ class BreakpointsScreen(DeckScreen):
         """Take the last change back."""
         if self._undo:
             self._ask(self._undo.pop(), "take the change back", "undo")
+
+    def action_words(self) -> None:
+        """The same while a condition is being written."""
+        self.action_templates()
 
     def action_templates(self) -> None:
         """Choose from the usual conditions, or look a word up."""

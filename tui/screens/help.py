@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui import keys
-from tui.keys import Keys, Place
+from tui.keys import Action, Keys, Place
 from tui.screens.base import DeckDialog
 from tui.steps import RULE
 
@@ -30,6 +30,7 @@ STOPPING = (
     "the decision before). What goes on holding stops at every step: make it one-shot, or write",
     "crosses_below(drawdown, -5%). A comparison with what has no value yet is false. Stopping",
     "changes no result; one that depends on more than the bars has a compiled strategy stepped.",
+    "By hand, one's own decision and the fills it gets at once stop nothing; what rested does.",
 )
 
 ABOUT: Final = (
@@ -39,15 +40,23 @@ ABOUT: Final = (
 """What stands under the keys: title, lines, and where."""
 
 
+Works = Callable[[Action], bool]
+
+
+def _always(_action: Action) -> bool:
+    return True
+
+
 class HelpScreen(DeckDialog[None]):
     """The actions of some places with their keys, and the filter language where there is a list."""
 
     places: ClassVar = (Place.NOTICE,)
     BINDINGS = keys.bindings(Place.NOTICE)
 
-    def __init__(self, here: Sequence[Place]) -> None:
+    def __init__(self, here: Sequence[Place], works: Works = _always) -> None:
         super().__init__()
         self._here = here
+        self._works = works
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog help"):
@@ -59,13 +68,14 @@ class HelpScreen(DeckDialog[None]):
                         self._here,
                         ids=self.app.size.width >= WIDE,
                         read_only=self.deck.read_only,
+                        works=self._works,
                     ),
                     markup=False,
                 )
             yield Static(
                 Content.assemble(
                     ("esc", "$accent bold"),
-                    (" closes; any key can be changed by its id in config.toml", "$text-muted"),
+                    (" closes; dim: not just now; any key can be changed in f4", "$text-muted"),
                 ),
                 classes="dialog-foot",
             )
@@ -75,10 +85,18 @@ class HelpScreen(DeckDialog[None]):
         self.dismiss(None)
 
 
-def help_text(shown: Keys, here: Sequence[Place], *, ids: bool, read_only: bool = False) -> Content:
+def help_text(
+    shown: Keys,
+    here: Sequence[Place],
+    *,
+    ids: bool,
+    read_only: bool = False,
+    works: Works = _always,
+) -> Content:
     """Every action of the places: keys, what it does and, with ``ids``, its id in the keymap.
 
-    What writes is left out of a deck that is ``read_only``.
+    What writes is left out of a deck that is ``read_only``; what does not do anything where one is
+    stands dim.
     """
     text_width = max(len(action.help) for action in keys.of(*here, Place.EVERYWHERE))
     parts: list[Content] = []
@@ -88,8 +106,14 @@ def help_text(shown: Keys, here: Sequence[Place], *, ids: bool, read_only: bool 
         parts.append(Content.assemble((place.value, "bold $primary"), "\n"))
         parts += [
             Content.assemble(
-                (f"  {shown.shown(action, every=True) or 'palette':<{width}}  ", "$text-accent"),
-                f"{action.help:<{text_width}}" if ids else action.help,
+                (
+                    f"  {shown.shown(action, every=True) or 'palette':<{width}}  ",
+                    "$text-accent" if works(action) else "$foreground-disabled",
+                ),
+                (
+                    f"{action.help:<{text_width}}" if ids else action.help,
+                    "" if works(action) else "$foreground-disabled",
+                ),
                 (f"  {action.id}" if ids else "", "$text-muted"),
                 "\n",
             )

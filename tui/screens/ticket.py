@@ -92,7 +92,7 @@ class TicketDialog(DeckDialog[Decision | None]):
             with Horizontal(classes="dialog-buttons"):
                 yield ActionButton("ticket.add", shown)
                 yield ActionButton("ticket.remove", shown)
-                yield ActionButton("ticket.place", shown)
+                yield ActionButton("ticket.place", shown, every=True)
                 yield ActionButton("ticket.close", shown)
 
     def _first_size(self) -> str:

@@ -10,10 +10,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.model import Breakpoint
-from tests.tui.screens.kit import create, deck, on_top, reach, screen_text, until
+from tests.tui.screens.kit import at_once, create, deck, on_top, reach, screen_text, until
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.keys import Place, of
+from tui.screens.base import KeyBar
 from tui.screens.breakpoints import BreakpointsScreen, ConditionsDialog
 from tui.screens.dialogs import ErrorDialog
 from tui.screens.help import HelpScreen
@@ -242,3 +243,32 @@ async def test_the_reasons_of_an_order_fit_the_window(
         await until(pilot, lambda: "What would be right: hold the symbol" in screen_text(app))
         await pilot.press("escape")
         assert not on_top(app, WhyDialog)
+
+
+async def test_esc_at_the_heels_of_enter_leaves_the_screen(empty: Gateway) -> None:
+    """The condition is kept and the screen left, however fast the two keys come."""
+    run_id = make_run(empty)
+    async with opened(empty, run_id) as (app, pilot, screen):
+        at_once(app, "a", *"fill", "enter", "escape")
+        await until(pilot, lambda: not on_top(app, BreakpointsScreen))
+        await until(pilot, lambda: [p.expression for p in empty.breakpoints(run_id)] == ["fill"])
+        assert screen is not app.screen
+
+
+async def test_the_line_names_its_own_keys_alone(empty: Gateway) -> None:
+    """While a condition is written the bar shows what works there, and none of the list's keys."""
+    run_id = make_run(empty, "fill")
+    async with opened(empty, run_id, (120, 36)) as (app, pilot, screen):
+        await until(pilot, lambda: "● on" in screen_text(app))
+        await pilot.press("a")
+        await until(pilot, lambda: screen.editing)
+        shown = str(screen.query_one(KeyBar).render())
+        for named in ("enter Keep", "f2 Usual ones", "esc Back", "f1 Help", "ctrl+p Palette"):
+            assert named in shown or named in screen_text(app)
+        for not_here in ("space On/off", "Delete", "q Quit", "? Help", "Copy"):
+            assert not_here not in shown
+        await pilot.press("f2")
+        await until(pilot, lambda: on_top(app, ConditionsDialog))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: not screen.editing)
+        assert "? Help" in str(screen.query_one(KeyBar).render())
