@@ -51,41 +51,50 @@ class ConfirmDialog(DeckDialog[bool]):
 
 
 class QuitDialog(DeckDialog[Leave]):
-    """What should become of the runs that are live here; answers with the choice."""
+    """What should become of the runs that are live here; answers with the choice.
+
+    ``moving`` says whether one of them goes on by itself, so that there is something to wait for.
+    """
 
     places: ClassVar = (Place.QUIT,)
     BINDINGS = keys.bindings(Place.QUIT)
 
-    def __init__(self, live: Sequence[str]) -> None:
+    def __init__(self, live: Sequence[str], *, moving: bool) -> None:
         super().__init__()
         self._live = live
+        self._moving = moving
 
     def compose(self) -> ComposeResult:
         shown = self.deck.keys
-        count = len(self._live)
+        several = len(self._live) > 1
+        them, they, are = ("them", "they", "are") if several else ("it", "it", "is")
+        stays = f" leaves {them} as {they} {are}; any later session takes {them} up again."
+        ends = f" ends {them} for good; what {they} did stays in the ledger."
+        waits = " quits when what moves by itself has come to its end."
+        said = [("Interrupt", stays), ("Wait", waits), ("Cancel", ends)]
+        if not self._moving:
+            del said[1]
         with Vertical(classes="dialog"):
             yield Static(
-                f"{count} run{'s are' if count > 1 else ' is'} live here",
+                f"{len(self._live)} run{'s are' if several else ' is'} live here",
                 classes="dialog-title",
                 markup=False,
             )
             yield Static(safe_text("\n".join(self._live)), classes="dialog-body", markup=False)
             yield Static(
-                Content.assemble(
-                    ("Interrupt", "bold"),
-                    " leaves them where they are; any later session takes them up again.\n",
-                    ("Wait", "bold"),
-                    " quits when what moves by itself has come to its end.\n",
-                    ("Cancel", "bold"),
-                    " ends them for good; what they did stays in the ledger.",
-                ),
+                Content("\n").join(Content.assemble((word, "bold"), rest) for word, rest in said),
                 classes="dialog-body",
             )
             with Horizontal(classes="dialog-buttons"):
                 yield ActionButton("quit.interrupt", shown)
-                yield ActionButton("quit.wait", shown)
-                yield ActionButton("quit.cancel", shown)
+                if self._moving:
+                    yield ActionButton("quit.wait", shown)
+                yield ActionButton("quit.cancel", shown, f"Cancel {them}")
                 yield ActionButton("quit.stay", shown)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """There is nothing to wait for where nothing moves by itself."""
+        return action != "wait" or self._moving
 
     def action_interrupt(self) -> None:
         """Leave the runs resumable."""

@@ -8,7 +8,7 @@ import pytest
 from textual.widgets import Input, Select
 
 from engine.errors import RunNotFound
-from tests.tui.screens.kit import create, deck, on_top, reach, screen_text, until
+from tests.tui.screens.kit import at_once, create, deck, on_top, reach, screen_text, until
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.screens.compare import CompareScreen
@@ -248,7 +248,7 @@ async def test_runs_of_another_process_appear_and_move(gateway: Gateway) -> None
         reach(other, run_id, "running")
         await until(pilot, lambda: table_of(app).rows[0].cells[12].text == "elsewhere")
         other.step(run_id, 7)
-        await until(pilot, lambda: " 8/" in table_of(app).rows[0].cells[5].text)
+        await until(pilot, lambda: " 7/" in table_of(app).rows[0].cells[5].text)
     other.close()
 
 
@@ -267,6 +267,18 @@ async def test_quit_with_live_runs_asks_and_interrupts_by_default(gateway: Gatew
     gateway.close()
     with Gateway.open(gateway.path, write=False).reader() as reader:
         assert reader.run(run_id).status == "interrupted"
+
+
+async def test_quit_offers_to_wait_for_what_moves_alone(gateway: Gateway) -> None:
+    """A run by hand comes to no end by itself: w is neither shown nor does it anything."""
+    reach(gateway, create(gateway, "manual", symbols="AAPL"), "running")
+    async with deck(gateway) as (app, pilot):
+        await pilot.press("q")
+        assert on_top(app, QuitDialog)
+        assert "Wait" not in screen_text(app)
+        assert "leaves it as it is" in screen_text(app)
+        await pilot.press("w")
+        assert on_top(app, QuitDialog)
 
 
 async def test_quit_can_cancel_the_live_runs(gateway: Gateway) -> None:
@@ -409,8 +421,7 @@ async def test_keys_after_the_filter_reach_the_list_at_once(gateway: Gateway) ->
     """enter leaves the filter, and the key behind it is the list's, however fast it came."""
     async with deck(gateway) as (app, pilot):
         await pilot.press("slash", *"top")
-        for key in ("enter", "space"):
-            app.simulate_key(key)
+        at_once(app, "enter", "space")
         await until(pilot, lambda: table_of(app).mark_count == 1)
         assert app.query_one("#filter", Input).value == "top"
 

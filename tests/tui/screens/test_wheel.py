@@ -9,7 +9,7 @@ from textual.widgets import Input, Select
 from engine.errors import StepdeckError
 from tests.tui.screens.kit import create, deck, on_top, reach, screen_text, until
 from tests.tui.screens.test_looking_back import at, shows
-from tests.tui.screens.test_run_screen import by_name, manual, ready, rows, run_screen
+from tests.tui.screens.test_run_screen import by_name, manual, ready, rows, run_screen, told
 from tui.gateway import Gateway
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.run import RunScreen
@@ -111,6 +111,7 @@ async def test_undo_takes_back_the_last_decision_by_hand(gateway: Gateway) -> No
         await pilot.press("u")
         await until(pilot, lambda: gateway.record(run_id).step_index == 1)
         await until(pilot, lambda: not rows(app, "positions"))
+        await until(pilot, lambda: "took decision 0 back" in told(app))
         assert on_top(app, RunScreen)
 
 
