@@ -15,6 +15,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Input
 
 from engine.model import Decision, Order, RunRecord
 from tui.app import StepdeckApp
@@ -144,6 +145,19 @@ def screen_text(app: StepdeckApp) -> str:
     """Everything on the screen, as plain lines."""
     lines = app.screen._compositor.render_strips()
     return "\n".join(strip.text for strip in lines)
+
+
+def at_once(app: StepdeckApp, *keys: str) -> None:
+    """Press keys faster than the screen draws."""
+    for key in keys:
+        app.simulate_key(key)
+
+
+def text_in(app: StepdeckApp, kind: type[Screen[Any]], field: str) -> str | None:
+    """What stands in a field of a dialog of that kind; None before it is there."""
+    if not on_top(app, kind) or not app.screen.is_mounted:
+        return None
+    return app.screen.query_one(field, Input).value
 
 
 def on_top(app: StepdeckApp, kind: type[Screen[Any]]) -> bool:

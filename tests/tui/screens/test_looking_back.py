@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
-from tests.tui.screens.kit import create, deck, on_top, reach, screen_text, until
+from tests.tui.screens.kit import at_once, create, deck, on_top, reach, screen_text, text_in, until
 from tests.tui.screens.test_run_screen import by_name, manual, ready, rows, run_screen
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
@@ -53,7 +53,7 @@ async def test_every_panel_shows_the_moment_and_nothing_later(gateway: Gateway) 
         assert all(int(row[0]) < 399 for row in made)
         text = screen_text(app)
         record = gateway.record(run_id)
-        assert "looking back: step 399/756" in text
+        assert "looking back: step 399 (now: 756)" in text
         assert f"{record.equity:,.2f}" not in text
         assert record.sharpe is not None
         assert f"{record.sharpe:.2f}" not in str(screen.query_one("#figures"))
@@ -158,16 +158,8 @@ async def test_digits_typed_at_once_after_the_prompts_key_are_the_step(gateway: 
     run_id = by_name(gateway, "trend apple")
     async with deck(gateway, (80, 24), run_id=run_id) as (app, pilot):
         await ready(app, pilot)
-        for key in ("at", "1", "2", "5"):
-            app.simulate_key(key)
-        await until(
-            pilot,
-            lambda: (
-                on_top(app, GoToDialog)
-                and app.screen.is_mounted
-                and app.screen.query_one("#go-to", Input).value == "125"
-            ),
-        )
+        at_once(app, "at", "1", "2", "5")
+        await until(pilot, lambda: text_in(app, GoToDialog, "#go-to") == "125")
 
 
 async def test_a_click_in_a_chart_goes_there(gateway: Gateway) -> None:
@@ -269,7 +261,7 @@ async def test_bars_that_are_gone_leave_the_rows(gateway: Gateway, tmp_path: obj
         await until(pilot, lambda: "No bars" in screen_text(app))
         await pilot.press("comma", "comma")
         await shows(app, pilot, 4)
-        assert "looking back: step 3/5" in screen_text(app)
+        assert "looking back: step 3 (now: 5)" in screen_text(app)
     again.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
 
-from tests.tui.screens.kit import create, deck, on_top, reach, screen_text, until
+from tests.tui.screens.kit import at_once, create, deck, on_top, reach, screen_text, text_in, until
 from tui.app import StepdeckApp
 from tui.gateway import Gateway
 from tui.screens.dialogs import ConfirmDialog, ErrorDialog
@@ -210,16 +210,8 @@ async def test_a_size_typed_before_the_ticket_is_drawn_is_not_lost(gateway: Gate
     run_id = manual(gateway)
     async with deck(gateway, run_id=run_id) as (app, pilot):
         await ready(app, pilot)
-        for key in ("b", "1", "2", "5"):
-            app.simulate_key(key)
-        await until(
-            pilot,
-            lambda: (
-                on_top(app, TicketDialog)
-                and app.screen.is_mounted
-                and app.screen.query_one("#ticket-size", Input).value == "125"
-            ),
-        )
+        at_once(app, "b", "1", "2", "5")
+        await until(pilot, lambda: text_in(app, TicketDialog, "#ticket-size") == "125")
 
 
 async def test_a_refused_order_is_shown_with_its_reason(gateway: Gateway) -> None:
