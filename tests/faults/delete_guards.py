@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tests.faults.guards import GUARDS, Guard
+from tests.faults.guard import Guard
+from tests.faults.guards import GUARDS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REPORT: Final = Path(__file__).with_name("GUARDS.md")
