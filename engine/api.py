@@ -71,6 +71,19 @@ class Result:
     sessions_per_year: int | None
     """What daily figures are annualised with: 252, or 365 for a 24/7 calendar (policy F3)."""
 
+    def __repr__(self) -> str:
+        """A line, as a notebook shows it: the tables say the rest."""
+        figures = ", ".join(
+            f"{name}={value:.4g}"
+            for name in ("total_return", "max_drawdown", "sharpe")
+            if (value := self.metrics.get(name)) is not None
+        )
+        run = "" if self.run_id is None else f"{self.run_id}, "
+        return (
+            f"<Result {run}{len(self.symbols)} symbols, {len(self.equity_values)} steps, "
+            f"{len(self.fill_records)} fills, {figures or 'no figures'}>"
+        )
+
     @cached_property
     def equity(self) -> pd.DataFrame:
         """Equity and cash at every grid point, indexed by its stamp."""
@@ -128,6 +141,13 @@ def run(
     Raises ``InputError`` of a kind for what is refused, ``MarketDataError`` and ``StrategyError``
     for a run that failed.
     """
+    if not isinstance(strategy, (str, Path, type)):
+        made = type(strategy).__name__
+        raise InvalidOption(
+            f"strategy is a {made}",
+            field="strategy",
+            remedy="give a class, which is made afresh for the run, or a name such as sma_cross",
+        )
     loaded = registry.from_class(strategy) if isinstance(strategy, type) else None
     name = loaded.info.name if loaded is not None else str(strategy)
     open_source, text = _source_of(bars)

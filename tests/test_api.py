@@ -125,6 +125,19 @@ def test_a_decision_may_hold_orders_and_targets() -> None:
     assert result.fills["position_after"].iloc[-1] == 5
 
 
+def test_a_result_shows_itself_in_a_line() -> None:
+    """What a notebook prints of it are its figures, not every fill and array."""
+    result = run(EveryFifth, _frame([10.0, 11.0, 12.0]), cash=1000)
+    assert "3 steps, 1 fills, total_return=" in repr(result)
+    assert len(repr(result)) < 120
+
+
+def test_a_strategy_that_is_made_already_is_refused() -> None:
+    """A run makes its own from the class, so that it begins with nothing remembered."""
+    with pytest.raises(InvalidOption, match="strategy is a EveryFifth; give a class"):
+        run(EveryFifth(), "sample")  # type: ignore[arg-type]
+
+
 def test_what_is_wrong_is_named() -> None:
     """Unknown options, strategies that raise and missing ledgers are typed errors."""
     with pytest.raises(InvalidOption, match="no option 'money'"):

@@ -26,6 +26,14 @@ def read_frames(
 
     Raises ``InvalidFile`` for what has not the columns of a bar file.
     """
+    import pandas as pd
+
+    if not isinstance(bars, (Mapping, pd.DataFrame)):
+        raise InvalidFile(
+            f"bars is a {type(bars).__name__}",
+            field="bars",
+            remedy="give a source such as sample, a path, a DataFrame, or one by symbol",
+        )
     if not len(bars):
         raise InvalidFile("there are no bars in the frame", field="bars", remedy=CONTRACT)
     frames = bars.items() if isinstance(bars, Mapping) else ((None, bars),)

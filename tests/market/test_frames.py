@@ -72,6 +72,8 @@ def test_a_bad_bar_is_named_by_frame_and_row() -> None:
         (frame(symbol=7), "column symbol holds int64"),
         ({"AAPL": [1, 2, 3]}, "frame of AAPL is a list, not a DataFrame"),
         ({}, "no bars"),
+        (None, "bars is a NoneType; give a source"),
+        ([1, 2], "bars is a list; give a source"),
         (frame().head(0), "no bars"),
     ],
 )
