@@ -313,8 +313,13 @@ class StepdeckApp(App[None]):
         for run_id in run_ids:
             self.ask(title, action, partial(call, run_id))
 
-    def export(self, run_ids: Sequence[str], named: str) -> None:
-        """Ask for format and place, then write the runs there and say so."""
+    def export(
+        self, run_ids: Sequence[str], named: str, moment: int | None = None, all_steps: int = 0
+    ) -> None:
+        """Ask for format and place, then write the runs there and say so.
+
+        ``moment`` is what is looked at of the one run, in settled grid points of ``all_steps``.
+        """
         from tui.screens.export import Export, ExportDialog
 
         several = len(run_ids) > 1
@@ -327,12 +332,12 @@ class StepdeckApp(App[None]):
             def writing() -> Message:
                 for run_id in run_ids:
                     place = chosen.place(run_id, several=several)
-                    export_run(self.gateway, run_id, chosen.form, place)
+                    export_run(self.gateway, run_id, chosen.form, place, settled=chosen.settled)
                 return Said(f"written: {chosen.target}")
 
             self.work.ask(f"export {named}", writing, self)
 
-        self.push_screen(ExportDialog(run_ids, named), answered)
+        self.push_screen(ExportDialog(run_ids, named, moment, all_steps), answered)
 
     def on_said(self, message: Said) -> None:
         self.say(message.text)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from engine.codec import decode_decision, loads
+from engine.errors import InvalidOption
 from engine.model import CashFlow, Fill, OrderRecord, Position, RunRecord, stamp_text
 from engine.store.records import StepRecord, stamp_of
 from tui.files import refusals, refuse_to_replace, write_atomically, write_folder_atomically
@@ -23,6 +24,8 @@ from tui.plain import run_document
 
 Format = Literal["csv", "parquet", "json", "html", "tape"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+OF_THE_WHOLE: Final[frozenset[Format]] = frozenset({"html"})
+"""What is never of a moment in between."""
 TABLES: Final = ("equity", "orders", "fills", "steps", "cash_flows")
 
 
@@ -35,29 +38,45 @@ class Table:
 
 
 def export_run(
-    gateway: Gateway, run_id: str, form: Format, target: Path, *, force: bool = False
+    gateway: Gateway,
+    run_id: str,
+    form: Format,
+    target: Path,
+    *,
+    force: bool = False,
+    settled: int | None = None,
 ) -> Mapping[str, int]:
     """Write the run to ``target``; rows by table, the lines of the tape, or the days of the page.
 
-    CSV and Parquet make the folder ``target``, the others the file. Raises ``InvalidOption`` if
-    something is there and ``force`` is not given, or if the place refuses, and ``NotAvailable`` for
-    a page without the package that draws it.
+    CSV and Parquet make the folder ``target``, the others the file. With ``settled`` the run is
+    written as it was when so many grid points were settled. Raises ``InvalidOption`` if something
+    is there and ``force`` is not given, if the place refuses, or for a page of a moment, and
+    ``NotAvailable`` for a page without the package that draws it.
     """
     refuse_to_replace(target, folder=form in ("csv", "parquet"), force=force)
     if form == "tape":
-        return {"decisions": _write_tape(gateway, run_id, target)}
+        return {"decisions": _write_tape(gateway, run_id, target, settled)}
+    if form in OF_THE_WHOLE and settled is not None:
+        raise InvalidOption(
+            f"{form} is of the whole run", field="format", remedy="choose the whole run"
+        )
     if form == "html":
         from tui.tear_sheet import tear_sheet
 
         page, days = tear_sheet(gateway, run_id)
         write_atomically(target, lambda part: part.write_text(page, encoding="utf-8"))
         return {"days": days}
-    record, tables = read_tables(gateway, run_id)
+    record, tables = read_tables(gateway, run_id, settled)
     if form == "json":
-        document = {"run": run_document(record)} | {
-            name: [_object(table.columns, row) for row in _with_text(table)]
-            for name, table in tables.items()
-        }
+        moment = {} if settled is None else {"moment": {"step_index": settled - 1}}
+        document = (
+            {"run": run_document(record)}
+            | moment
+            | {
+                name: [_object(table.columns, row) for row in _with_text(table)]
+                for name, table in tables.items()
+            }
+        )
         text = json.dumps(document, allow_nan=False, ensure_ascii=False)
         write_atomically(target, lambda part: part.write_text(text + "\n", encoding="utf-8"))
     elif form == "csv":
@@ -84,9 +103,11 @@ def export_rows(detail: RunDetail, name: str, keys: Collection[str], target: Pat
     return len(table.rows)
 
 
-def read_tables(gateway: Gateway, run_id: str) -> tuple[RunRecord, dict[str, Table]]:
-    """The run's row and its tables as they were at one moment."""
-    detail = gateway.detail(run_id)
+def read_tables(
+    gateway: Gateway, run_id: str, settled: int | None = None
+) -> tuple[RunRecord, dict[str, Table]]:
+    """The run's row and its tables as they are at one look, or were when ``settled``."""
+    detail = _detail(gateway, run_id, settled)
     equity = zip(
         range(len(detail.stamps)),
         detail.stamps.tolist(),
@@ -102,6 +123,11 @@ def read_tables(gateway: Gateway, run_id: str) -> tuple[RunRecord, dict[str, Tab
         "cash_flows": _of(detail.cash_flows, CashFlow),
     }
     return detail.record, tables
+
+
+def _detail(gateway: Gateway, run_id: str, settled: int | None) -> RunDetail:
+    detail = gateway.detail(run_id)
+    return detail if settled is None else gateway.look(detail, settled)
 
 
 def _of(rows: Sequence[Any], kind: type[Any]) -> Table:
@@ -172,13 +198,13 @@ def _parquet_type(pa: Any, column: str) -> Any:
     return pa.string() if column in _TEXTS else pa.float64()
 
 
-def _write_tape(gateway: Gateway, run_id: str, target: Path) -> int:
+def _write_tape(gateway: Gateway, run_id: str, target: Path, settled: int | None) -> int:
     """The run's effective decisions, at the stamps whose bars they had seen."""
     from engine.strategies.tape import write_tape
 
     decisions = [
         (stamp_of(row.ts), decode_decision(loads(row.decision)))
-        for row in gateway.detail(run_id).decisions
+        for row in _detail(gateway, run_id, settled).decisions
     ]
     with refusals(target):
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from textual.widgets import Input, Select, Static
 
 from engine.errors import InvalidOption
 from tui import keys
-from tui.export import FORMATS, Format
+from tui.export import FORMATS, OF_THE_WHOLE, Format
 from tui.files import refuse_to_be_there, typed_place
 from tui.keys import Place
 from tui.safe import safe_line
@@ -36,10 +36,14 @@ ENDINGS: dict[Format, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What to write where; several runs go into the folder ``target``, each under its id."""
+    """What to write where; several runs go into the folder ``target``, each under its id.
+
+    ``settled`` is the moment that one run is written as of, None for the whole of it.
+    """
 
     form: Format
     target: Path
+    settled: int | None = None
 
     def place(self, run_id: str, *, several: bool) -> Path:
         """Where one run goes."""
@@ -47,14 +51,22 @@ class Export:
 
 
 class ExportDialog(DeckDialog[Export | None]):
-    """Answers with what to write where, or None."""
+    """Answers with what to write where, or None.
+
+    ``moment`` is what is looked at, in settled grid points of ``all_steps``: it is what is written
+    unless the whole run is chosen.
+    """
 
     places: ClassVar = (Place.EXPORT,)
     BINDINGS = keys.bindings(Place.EXPORT)
     AUTO_FOCUS = "#export-path"
 
-    def __init__(self, run_ids: Sequence[str], named: str) -> None:
+    def __init__(
+        self, run_ids: Sequence[str], named: str, moment: int | None = None, all_steps: int = 0
+    ) -> None:
         super().__init__()
+        self._moment = moment
+        self._all_steps = all_steps
         self._run_ids = run_ids
         self._named = named
         self._suggested = ""
@@ -69,6 +81,16 @@ class ExportDialog(DeckDialog[Export | None]):
                     [(WORDS[form], form) for form in FORMATS],
                     value="csv", allow_blank=False, compact=True, id="export-format",
                 )  # fmt: skip
+            if self._moment is not None:
+                with Horizontal(classes="field"):
+                    yield Static("what", classes="field-label", markup=False)
+                    yield Select(
+                        [
+                            (f"up to the moment shown, step {self._moment - 1:,}", True),
+                            (f"the whole run, to step {self._all_steps - 1:,}", False),
+                        ],
+                        value=True, allow_blank=False, compact=True, id="export-what",
+                    )  # fmt: skip
             with Horizontal(classes="field"):
                 label = "folder" if len(self._run_ids) > 1 else "to"
                 yield Static(label, classes="field-label", markup=False)
@@ -86,13 +108,22 @@ class ExportDialog(DeckDialog[Export | None]):
         """The format chosen."""
         return cast("Format", self.query_one("#export-format", Select).value)
 
+    @property
+    def settled(self) -> int | None:
+        """The moment that the run is written as of; None for the whole of it."""
+        if self._moment is None or not self.query_one("#export-what", Select).value:
+            return None
+        return self._moment
+
     @on(Select.Changed)
     def _suggest(self) -> None:
         """A place of one's own choosing stays; the one suggested follows the format."""
         line = self.query_one("#export-path", Input)
         if line.value == self._suggested:
             several = len(self._run_ids) > 1
-            name = "stepdeck-export" if several else f"{self._run_ids[0]}{ENDINGS[self.form]}"
+            part = "" if self.settled is None else f"-to-{self.settled - 1}"
+            one = f"{self._run_ids[0]}{part}{ENDINGS[self.form]}"
+            name = "stepdeck-export" if several else one
             self._suggested = str(Path.cwd() / name)
             line.value = self._suggested
         self._say()
@@ -100,7 +131,11 @@ class ExportDialog(DeckDialog[Export | None]):
     def _checked(self) -> Export:
         """What would be written. Raises ``InvalidOption`` where something is there already."""
         typed = typed_place(self.query_one("#export-path", Input).value)
-        chosen = Export(self.form, typed)
+        chosen = Export(self.form, typed, self.settled)
+        if chosen.form in OF_THE_WHOLE and chosen.settled is not None:
+            raise InvalidOption(
+                f"{chosen.form} is of the whole run", field="format", remedy="choose that above"
+            )
         several = len(self._run_ids) > 1
         for run_id in self._run_ids:
             place = chosen.place(run_id, several=several)
@@ -116,7 +151,11 @@ class ExportDialog(DeckDialog[Export | None]):
             said.update(Content.styled(safe_line(f"✗ {error}"), "$text-error"))
         else:
             count = len(self._run_ids)
-            what = f"{count} runs into {chosen.target}" if count > 1 else f"writes {chosen.target}"
+            step = chosen.settled - 1 if chosen.settled is not None else None
+            what = "the whole run" if step is None else f"the run as it was at step {step:,}"
+            if count > 1:
+                what = f"{count} runs, whole,"
+            what = f"writes {what} to {chosen.target}"
             said.update(Content.styled(safe_line(what), "$text-muted"))
 
     @on(Input.Submitted)

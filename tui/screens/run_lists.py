@@ -89,13 +89,14 @@ class Lists(Looking):
         self.deck.say(f"copied {said}")
 
     def action_export(self) -> None:
-        """Write the marked rows to a file; without marks the run."""
+        """Write the marked rows to a file; without marks the run, whole or as of the moment."""
         table, record = self.table, self.record
         if table is not None and table.mark_count:
             self._export_rows(str(table.id), table.marked)
             return
         named = record.name if record is not None and record.name else "the run"
-        self.deck.export([self.run_id], safe_line(named))
+        steps = record.step_index if record is not None else 0
+        self.deck.export([self.run_id], safe_line(named), self.at, steps)
 
     def _export_rows(self, name: str, marked: Sequence[str]) -> None:
         """Ask for the file, then write the ledger's columns of the marked rows there."""
