@@ -8,6 +8,7 @@ fonts-dejavu); without Chromium only the SVG are made, and it says so.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,10 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+# Pictures are of a terminal of all colours, whatever the one they are taken in has. Textual reads
+# this when it is imported.
+os.environ["TEXTUAL_COLOR_SYSTEM"] = "truecolor"
 
 from textual.pilot import Pilot
 

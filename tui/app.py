@@ -103,12 +103,13 @@ class StepdeckApp(App[None]):
         self._take_theme()
 
     def _take_theme(self) -> None:
-        from tui.theme import THEMES
+        from tui.theme import themes_for
 
-        for theme in THEMES:
+        themes = themes_for(self.console.color_system)
+        for theme in themes:
             if theme.name not in self.available_themes:
                 self.register_theme(theme)
-        wanted = self.settings.theme or THEMES[0].name
+        wanted = self.settings.theme or themes[0].name
         if wanted not in self.available_themes:
             raise InvalidOption(
                 f"theme is {wanted!r}",

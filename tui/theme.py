@@ -3,10 +3,15 @@
 Both give every text colour a contrast of at least 4.5 to 1 on the background, the surface and the
 panel; rules and volume bars, which carry no text, stay quieter. No colour is ever the only carrier
 of a meaning: a glyph, a sign or a word stands with it.
+
+A terminal of sixteen colours would show the nearest of them: grey for most. There the themes are
+made of the sixteen themselves, grounds flat and hues bright.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from textual.theme import Theme
@@ -106,3 +111,112 @@ LIGHT: Final = Theme(
 )
 
 THEMES: Final = (DARK, LIGHT)
+
+# The sixteen as they are told apart when a colour is matched with the nearest: a terminal shows its
+# own shades of them.
+_BLACK, _RED, _GREEN, _BROWN, _BLUE, _MAGENTA, _CYAN, _GREY = (
+    "#000000", "#aa0000", "#00aa00", "#aa5500", "#0000aa", "#aa00aa", "#00aaaa", "#aaaaaa",
+)  # fmt: skip
+_DIM, _LIGHT_RED, _LIGHT_GREEN, _YELLOW, _LIGHT_BLUE, _PINK, _LIGHT_CYAN, _WHITE = (
+    "#555555", "#ff5555", "#55ff55", "#ffff55", "#5555ff", "#ff55ff", "#55ffff", "#ffffff",
+)  # fmt: skip
+
+
+def _of_sixteen(theme: Theme, hues: Mapping[str, str], grounds: Mapping[str, str]) -> Theme:
+    """A theme of the same name made of other colours: ``hues`` by their meaning, and grounds."""
+    text, muted, rule = grounds["text"], grounds["muted"], grounds["rule"]
+    ground, cursor, rest = grounds["ground"], grounds["cursor"], grounds["rest"]
+    return replace(
+        theme,
+        primary=hues["primary"],
+        secondary=hues["secondary"],
+        accent=hues["accent"],
+        warning=hues["warning"],
+        error=hues["error"],
+        success=hues["success"],
+        foreground=text,
+        background=ground,
+        surface=ground,
+        panel=ground,
+        boost=ground,
+        variables=theme.variables
+        | {f"text-{name}": hue for name, hue in hues.items()}
+        | {
+            "text": text,
+            "text-muted": muted,
+            "text-disabled": rule,
+            "foreground-muted": muted,
+            "foreground-disabled": rule,
+            "success-muted": grounds["rose"],
+            "error-muted": grounds["fell"],
+            "border": hues["accent"],
+            "border-blurred": rule,
+            "block-cursor-background": cursor,
+            "block-cursor-foreground": grounds["cursor-text"],
+            "block-cursor-blurred-background": rest,
+            "block-hover-background": rest,
+            "scrollbar": muted,
+            "scrollbar-hover": text,
+            "scrollbar-active": hues["accent"],
+            "scrollbar-background": ground,
+            "scrollbar-corner-color": ground,
+            "footer-background": ground,
+            "footer-key-foreground": hues["accent"],
+            "input-cursor-background": text,
+            "input-selection-background": cursor,
+            "button-color-foreground": ground,
+        },
+    )
+
+
+DARK_16: Final = _of_sixteen(
+    DARK,
+    {
+        "primary": _LIGHT_BLUE,
+        "secondary": _PINK,
+        "accent": _LIGHT_CYAN,
+        "warning": _YELLOW,
+        "error": _LIGHT_RED,
+        "success": _LIGHT_GREEN,
+    },
+    {
+        "text": _WHITE,
+        "muted": _GREY,
+        "rule": _DIM,
+        "ground": _BLACK,
+        "cursor": _BLUE,
+        "cursor-text": _WHITE,
+        "rest": _DIM,
+        "rose": _GREEN,
+        "fell": _RED,
+    },
+)
+LIGHT_16: Final = _of_sixteen(
+    LIGHT,
+    {
+        "primary": _BLUE,
+        "secondary": _MAGENTA,
+        "accent": _BLUE,
+        "warning": _RED,
+        "error": _RED,
+        "success": _GREEN,
+    },
+    {
+        "text": _BLACK,
+        "muted": _DIM,
+        "rule": _GREY,
+        "ground": _WHITE,
+        # What green and red are told apart on.
+        "cursor": _YELLOW,
+        "cursor-text": _BLACK,
+        "rest": _GREY,
+        "rose": _GREEN,
+        "fell": _RED,
+    },
+)
+SIXTEEN: Final = (DARK_16, LIGHT_16)
+
+
+def themes_for(color_system: str | None) -> tuple[Theme, ...]:
+    """The deck's themes for a terminal: ``standard`` and ``windows`` know sixteen colours."""
+    return SIXTEEN if color_system in ("standard", "windows") else THEMES

@@ -88,6 +88,11 @@ class CompareScreen(DeckScreen):
         self.chart.drawdown = False
         self._read()
 
+    def take_settings(self) -> None:
+        """Other keys, other characters for the chart."""
+        super().take_settings()
+        self.chart.ascii = self.deck.settings.ascii
+
     @property
     def chart(self) -> CurveChart:
         """The curves."""

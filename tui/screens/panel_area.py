@@ -199,6 +199,10 @@ class PanelArea(Vertical):
         """Read the values of a step in both charts; None reads those of the moment shown."""
         self.price.cursor = self.equity.cursor = step
 
+    def draw_with(self, *, ascii: bool) -> None:  # noqa: A002 - the setting's name
+        """Draw the charts with ASCII only, or no longer."""
+        self.price.ascii = self.equity.ascii = ascii
+
     # -- the window of time that both charts show -------------------------------------------------
 
     @property

@@ -79,6 +79,18 @@ class RunScreen(Source, Trading, Lists):
     def on_mount(self) -> None:
         self._panels = run_panels.RunPanels(self.deck.settings.currency)
 
+    def take_settings(self) -> None:
+        """Another currency, other keys, other characters for the charts."""
+        super().take_settings()
+        settings = self.deck.settings
+        self.area.draw_with(ascii=settings.ascii)
+        if self._panels is not None:
+            # The lists and figures of now are made anew when this screen is in sight again.
+            self._panels.currency = settings.currency
+        self._show_head()
+        self.show_banner()
+        self._lists_anew()
+
     def on_screen_resume(self) -> None:
         self.deck.poller.show((), self.run_id, self._panels)
 

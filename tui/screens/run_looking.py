@@ -87,6 +87,7 @@ class Looking(RunBase):
             self._past_panels = run_panels.RunPanels(self.deck.settings.currency, self.live_panels)
         if self.panel is not None:
             self._past_panels.know(self.panel)
+        self._past_panels.currency = self.deck.settings.currency
         self._past_panels.sorts = self.sorts
         self._past_panels.utc = self.in_utc
         return self._past_panels

@@ -103,7 +103,9 @@ class RunsScreen(DeckScreen):
         return self.query_one("#runs", DeckTable)
 
     def on_mount(self) -> None:
-        self._rows = runs_table.RowMaker(self._list, self.deck.settings.currency)
+        self._rows = runs_table.RowMaker(
+            self._list, self.deck.settings.currency, ascii=self.deck.settings.ascii
+        )
 
     def on_screen_resume(self) -> None:
         tick = self.deck.tick
@@ -138,9 +140,11 @@ class RunsScreen(DeckScreen):
             self.table.refresh_rows()
 
     def take_settings(self) -> None:
-        """Another currency, other keys."""
+        """Another currency, other keys, other characters for curves and bars."""
         super().take_settings()
-        self._rows.currency = self.deck.settings.currency
+        settings = self.deck.settings
+        self._rows.currency, self._rows.ascii = settings.currency, settings.ascii
+        self.query_one("#preview-curve", CurveChart).ascii = settings.ascii
         self.table.refresh_rows()
         self._show_preview()
 

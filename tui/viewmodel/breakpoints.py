@@ -20,8 +20,8 @@ COLUMNS: Final = (
     Column("hits", "Hits", 6, align="right", sortable=False),
 )
 CHOICE_COLUMNS: Final = (
-    Column("form", "Condition", 34, sortable=False),
-    Column("meaning", "Holds when, or what it is", 28, flexible=True, sortable=False),
+    Column("form", "Condition", 34, sortable=False, most=52),
+    Column("meaning", "Holds when, or what it is", 28, flexible=True, sortable=False, most=58),
 )
 
 Points = tuple[Breakpoint, ...]

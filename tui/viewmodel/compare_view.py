@@ -21,7 +21,7 @@ from tui.viewmodel.run_panels import zone_of
 from tui.widgets.curve import Curves, Series
 from tui.widgets.table import Cell, Column, Row
 
-ROLES: Final = ("line", "accent", "attention", "gain", "baseline", "loss")
+ROLES: Final = ("line", "baseline", "attention", "gain", "accent", "loss")
 START: Final = 100.0
 NAME_CELLS: Final = 20
 RUN_CELLS: Final = 15

@@ -199,12 +199,13 @@ class RunPanels:
 
     A run may have tens of thousands of orders of which a look changes a few: a row is made once
     and kept as long as what it was made of is the same. ``sorts`` (list name -> sort) is replaced
-    as a whole by the screen; ``utc`` shows times in UTC and not in the exchange's zone. Rows that
-    another one, of the same run, has made are taken from ``like``.
+    as a whole by the screen; ``utc`` shows times in UTC and not in the exchange's zone;
+    ``currency`` is the sign before money. Rows that another one, of the same run, has made are
+    taken from ``like``.
     """
 
     def __init__(self, currency: str, like: RunPanels | None = None) -> None:
-        self._currency = currency
+        self.currency = currency
         self.sorts: Sorts = {}
         self.utc = False
         self._in_utc = False
@@ -229,11 +230,11 @@ class RunPanels:
             self._decisions.clear()
         zone = UTC if utc else zone_of(detail.record)
         return PanelRows(
-            tuple(position_rows(detail, self._currency, sorts.get("positions"))),
+            tuple(position_rows(detail, self.currency, sorts.get("positions"))),
             self._order_rows(detail, sorts.get("orders")),
             self._decision_rows(detail, sorts.get("decisions"), zone),
             curves(detail, zone),
-            figures(detail, self._currency, self._so_far.of(detail)),
+            figures(detail, self.currency, self._so_far.of(detail)),
         )
 
     def _order_rows(self, detail: RunDetail, sort: Sort) -> tuple[Row, ...]:

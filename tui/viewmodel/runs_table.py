@@ -19,10 +19,10 @@ SPARK_CELLS: Final = 10
 # The higher the number, the sooner a narrow window does without the column; 0 is always there.
 COLUMNS: Final[tuple[Column, ...]] = (
     Column("status", "Status", 13),
-    Column("name", "Name", 13, flexible=True),
-    Column("strategy", "Strategy", 13, priority=4),
+    Column("name", "Name", 13, flexible=True, most=30),
+    Column("strategy", "Strategy", 13, priority=4, most=24),
     Column("driver", "Driver", 8, priority=10),
-    Column("symbols", "Symbols", 12, priority=6),
+    Column("symbols", "Symbols", 12, priority=6, most=32),
     Column("progress", "Progress", BAR_CELLS + 10, align="right"),
     Column("rate", "Steps/s", 7, align="right", priority=7),
     Column("eta", "ETA", 6, align="right", priority=8),
@@ -41,7 +41,13 @@ _OWNER_ROLES: Final = {"gone": "attention", "elsewhere": "info"}
 _OWNER_WORDS: Final = {"none": ""}
 
 
-def row(run: RunView, currency: str, depth: int = 0) -> Row:
+def row(
+    run: RunView,
+    currency: str,
+    depth: int = 0,
+    *,
+    ascii: bool = False,  # noqa: A002 - the setting's name
+) -> Row:
     """The run's cells, in the columns' order; ``depth`` is that of a fork under its parent."""
     record = run.record
     look = fmt.status_look(record.status)
@@ -56,13 +62,13 @@ def row(run: RunView, currency: str, depth: int = 0) -> Row:
             Cell(record.strategy, quiet),
             Cell(record.driver, "muted"),
             Cell(run.symbols, quiet),
-            Cell(progress_text(run), quiet),
+            Cell(progress_text(run, ascii=ascii), quiet),
             Cell(fmt.rate(run.rate) if moving else "", "muted"),
             Cell(fmt.eta(run.eta) if run.eta is not None else "", "muted"),
             Cell(fmt.money(record.equity, currency)),
             Cell(fmt.percent(record.total_return), fmt.gain_role(record.total_return)),
             Cell(fmt.percent(record.max_drawdown), "muted"),
-            Cell(spark(run.spark, SPARK_CELLS), fmt.gain_role(record.total_return)),
+            Cell(spark(run.spark, SPARK_CELLS, ascii=ascii), fmt.gain_role(record.total_return)),
             Cell(_OWNER_WORDS.get(run.owner, run.owner), _OWNER_ROLES.get(run.owner, "muted")),
             Cell(fmt.age(run.age), "muted"),
         ),
@@ -80,9 +86,16 @@ class RowMaker:
     ``now``, ``rates`` and ``sparks`` are what the last look at the ledger knew.
     """
 
-    def __init__(self, shown: RunList, currency: str) -> None:
+    def __init__(
+        self,
+        shown: RunList,
+        currency: str,
+        *,
+        ascii: bool = False,  # noqa: A002 - the setting's name
+    ) -> None:
         self._shown = shown
         self.currency = currency
+        self.ascii = ascii
         self._made: dict[str, tuple[tuple[object, ...], Row]] = {}
         self.now: datetime = datetime.min.replace(tzinfo=UTC)
         self.rates: Mapping[str, float] = {}
@@ -97,19 +110,19 @@ class RowMaker:
         rate, curve = self.rates.get(run_id), self.sparks.get(run_id, ())
         run = RunView(held.record, held.owner, rate, self.now, curve)
         depth = self._shown.depths.get(run_id, 0)
-        made_of = (held, rate, curve, fmt.age(run.age), depth, self.currency)
+        made_of = (held, rate, curve, fmt.age(run.age), depth, self.currency, self.ascii)
         known = self._made.get(run_id)
         if known is None or known[0] != made_of:
             if len(self._made) > MOST_KEPT:
                 self._made.clear()
-            known = self._made[run_id] = (made_of, row(run, self.currency, depth))
+            known = self._made[run_id] = (made_of, row(run, self.currency, depth, ascii=self.ascii))
         return known[1]
 
 
-def progress_text(run: RunView) -> str:
+def progress_text(run: RunView, *, ascii: bool = False) -> str:  # noqa: A002
     """A bar and where the run stands: ``━━━━╸··· 1812/3269``; a word while there is no total."""
     record = run.record
     if record.total_steps is None:
         return fmt.DASH
     steps = fmt.share(run.progress, 1) if record.total_steps > 99_999 else place_of(record)
-    return f"{progress_bar(run.progress, BAR_CELLS)} {steps:>9}"
+    return f"{progress_bar(run.progress, BAR_CELLS, ascii=ascii)} {steps:>9}"

@@ -13,13 +13,13 @@ from tui.settings import TABLE, Settings, checked
 from tui.widgets.table import Cell, Column, Row
 
 COLUMNS: Final = (
-    Column("key", "Setting", 26),
-    Column("value", "Value", 24),
+    Column("key", "Setting", 26, most=40),
+    Column("value", "Value", 24, most=60),
     Column("origin", "From", 14),
-    Column("help", "What it is", 24, flexible=True, priority=1),
+    Column("help", "What it is", 24, flexible=True, priority=1, most=72),
 )
 KEYMAP: Final = "keymap"
-NOW: Final = frozenset({"theme", "currency", "costs", KEYMAP})
+NOW: Final = frozenset({"theme", "currency", "costs", "ascii", KEYMAP})
 """What takes effect at once; the rest does when the app is started anew."""
 
 

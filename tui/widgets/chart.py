@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -99,6 +99,7 @@ class Chart(Widget):
         self._look = Styles(self)
         self._lines: list[list[Span]] = []
         self._picture: Picture | None = None
+        self._drawn_for = Size(0, 0)
         self._fixed = fixed
         self._held: tuple[int, Window] | None = None
         self._dragged = False
@@ -156,20 +157,25 @@ class Chart(Widget):
 
     def redraw(self) -> int:
         """Draw the sheet anew and repaint the lines that came out different; how many did."""
-        width, height = self.size
-        if not width or not height:
-            self._lines = []
-            return 0
-        self._picture = picture = self.draw(width, height)
-        lines = self._empty_lines(width, height) if picture is None else picture.grid.lines()
-        old, self._lines = self._lines, lines
+        old = self._lines
+        self._draw()
+        lines = self._lines
         if len(old) != len(lines):
             self.refresh()
             return len(lines)
         changed = [y for y, (was, now) in enumerate(zip(old, lines, strict=True)) if was != now]
         if changed:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
         return len(changed)
+
+    def _draw(self) -> None:
+        self._drawn_for = self.size
+        width, height = self.size
+        if not width or not height:
+            self._lines = []
+            return
+        self._picture = picture = self.draw(width, height)
+        self._lines = self._empty_lines(width, height) if picture is None else picture.grid.lines()
 
     def _empty_lines(self, width: int, height: int) -> list[list[Span]]:
         text = self._empty.split("\n")
@@ -207,6 +213,9 @@ class Chart(Widget):
         self._look.clear()
 
     def render_line(self, y: int) -> Strip:
+        if self._drawn_for != self.size:
+            # Painted before it was told of its new size: not a frame of it as it was.
+            self._draw()
         if y >= len(self._lines):
             return Strip.blank(self.size.width, self._look.of("text"))
         look = self._look.of

@@ -11,6 +11,7 @@ from tui.widgets.roles import Span
 
 RISING: Final = "▴"
 FALLING: Final = "▾"
+WIDEST_GAP: Final = 5
 
 
 class Cell(NamedTuple):
@@ -32,7 +33,9 @@ class Column:
     """A column of fixed width in cells.
 
     ``priority`` 0 always stays; where columns do not fit, the highest go first. One column may be
-    ``flexible``: ``width`` is then its least, and it takes what the others leave.
+    ``flexible``: ``width`` is then its least, and it takes what the others leave. With ``most`` a
+    column grows up to that where there is room, the flexible one first; what is left then parts the
+    columns, so that the eye need not leap.
     """
 
     key: str
@@ -42,6 +45,7 @@ class Column:
     priority: int = 0
     flexible: bool = False
     sortable: bool = True
+    most: int = 0
 
 
 class Placed(NamedTuple):
@@ -72,20 +76,35 @@ def lay_out(columns: Sequence[Column], width: int, gutter: int) -> tuple[Placed,
         kept.remove(last)
     if gap == 1 and needed(2) <= width:
         gap = 2
-    spare = width - needed(gap)
+    sizes, gap = _grown([columns[i] for i in kept], width - needed(gap), gap)
     placed: list[Placed] = []
     x = gutter
-    for index in kept:
-        column = columns[index]
-        size = column.width
-        if column.flexible:
-            size = max(min(column.width, 4), column.width + spare)
-        size = min(size, width - x)
+    for index, wanted in zip(kept, sizes, strict=True):
+        size = min(wanted, width - x)
         if size <= 0:
             break
         placed.append(Placed(index, x, size))
         x += size + gap
     return tuple(placed)
+
+
+def _grown(columns: Sequence[Column], spare: int, gap: int) -> tuple[list[int], int]:
+    """The columns' widths with ``spare`` cells shared out among them, and the gap between them."""
+    sizes = [column.width for column in columns]
+    flexible = next((i for i, column in enumerate(columns) if column.flexible), None)
+    if flexible is not None and (spare < 0 or not columns[flexible].most):
+        least = min(sizes[flexible], 4)
+        sizes[flexible] = max(least, sizes[flexible] + spare)
+        return sizes, gap
+    for i in sorted(range(len(columns)), key=lambda i: (i != flexible, i)):
+        more = max(0, min(spare, columns[i].most - sizes[i]))
+        sizes[i] += more
+        spare -= more
+    if flexible is not None and len(columns) > 1:
+        wider = min(WIDEST_GAP - gap, spare // (len(columns) - 1))
+        gap += wider
+        sizes[flexible] += spare - wider * (len(columns) - 1)
+    return sizes, gap
 
 
 def header_spans(

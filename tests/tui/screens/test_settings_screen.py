@@ -227,3 +227,30 @@ async def test_the_sort_is_turned_around(gateway: Gateway) -> None:
         before = list(table.row_keys)
         await pilot.press("v")
         assert list(table.row_keys) == before[::-1]
+
+
+async def test_the_run_beneath_takes_what_is_changed(gateway: Gateway, tmp_path: Path) -> None:
+    """Another currency and ASCII charts are there once the settings are closed, now and then."""
+    run_id = next(
+        row.record.run_id for row in gateway.snapshot().rows if row.record.name == "trend apple"
+    )
+    path = tmp_path / "config.toml"
+    async with deck(gateway, (160, 50), config_path=path, run_id=run_id) as (app, pilot):
+        await until(pilot, lambda: "━━ equity" in screen_text(app) and "+$" in screen_text(app))
+        await pilot.press("comma")
+        await until(pilot, lambda: "looking back" in screen_text(app))
+        for key, text in ((".currency", "€"), (".ascii", "1")):
+            await open_settings(app, pilot, key)
+            await pilot.press("enter")
+            await answer(app, pilot, text)
+            await until(pilot, lambda: on_top(app, SettingsScreen))
+            await pilot.press("escape")
+        await until(pilot, lambda: on_top(app, RunScreen))
+        await until(pilot, lambda: "$" not in screen_text(app) and "+€" in screen_text(app))
+        await until(pilot, lambda: "* equity" in screen_text(app))
+        await pilot.press("0")
+        await until(pilot, lambda: "looking back" not in screen_text(app))
+        await until(pilot, lambda: "$" not in screen_text(app) and "+€" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: on_top(app, RunsScreen))
+        await until(pilot, lambda: "=======" in screen_text(app) and "$" not in screen_text(app))

@@ -329,6 +329,21 @@ async def test_charts_follow_the_window() -> None:
                     assert chart.render_line(y).cell_length == width
 
 
+async def test_no_frame_is_of_another_size() -> None:
+    """A chart that is painted before it heard of its new size is drawn for that size."""
+    chart = CurveChart()
+    async with ChartApp(chart).run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        chart.show(curves())
+        told = chart.on_resize
+        chart.on_resize = lambda: None  # type: ignore[method-assign]
+        await pilot.resize_terminal(60, 12)
+        await pilot.pause()
+        assert chart.render_line(0).cell_length == 60
+        assert "Jan" in chart.render_line(11).text
+        told()
+
+
 async def test_a_theme_change_repaints() -> None:
     """Colours are the theme's in force."""
     chart = CurveChart()

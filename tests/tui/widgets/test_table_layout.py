@@ -40,6 +40,27 @@ def test_the_flexible_column_takes_what_is_left() -> None:
     assert placed[1].width > 60
 
 
+def test_columns_grow_to_what_they_can_use() -> None:
+    """The flexible one first, then the others; what is left then parts them, up to a limit."""
+    columns = (
+        Column("name", "name", 10, flexible=True, most=20),
+        Column("what", "what", 5, most=9),
+        Column("age", "age", 4, "right"),
+    )
+
+    def sizes(width: int) -> list[int]:
+        return [placed.width for placed in lay_out(columns, width, 2)]
+
+    assert sizes(25) == [10, 5, 4]
+    assert sizes(35) == [20, 5, 4]
+    assert sizes(37) == [20, 7, 4]
+    assert sizes(39) == [20, 9, 4]
+    assert [placed.x for placed in lay_out(columns, 45, 2)] == [2, 27, 41]
+    wide = lay_out(columns, 100, 2)
+    assert wide[-1].x + wide[-1].width == 100
+    assert wide[1].x - wide[0].x - wide[0].width == 5
+
+
 def test_columns_stand_closer_before_they_drop() -> None:
     """Two cells apart where all fit so, else one."""
     fixed = (Column("a", "a", 5), Column("b", "b", 5, priority=1))
