@@ -96,7 +96,7 @@ FAILPOINTS: Final[Mapping[str, str]] = {
     "submit.before": "a decision was asked for and has changed nothing",
     "submit.after": "a decision is durable and its caller has not been told",
     "move.before": "a run is about to change its status, what it has computed waits",
-    "move.after": "its status has changed and its session does not know",
+    "move.after": "its status has changed and who asked for it has not been told",
     "batch.landed": "a batch of a run is known to have landed",
     "baseline.before": "a run's result is published, its baseline has no row",
     "baseline.after": "its baseline has a row and has not begun",

@@ -12,11 +12,23 @@ Owner = Literal["here", "elsewhere", "gone", "none"]
 
 
 @dataclass(frozen=True, slots=True)
+class Stalled:
+    """A run of this process whose rows the ledger does not take: why, and since when (ISO)."""
+
+    why: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as a table shows it: the head of its row, and whether its owner lives."""
+    """A run as a table shows it: the head of its row, whether its owner lives, what it waits for.
+
+    That it stalls is no state: no row says so, and only the process whose run it is knows it.
+    """
 
     record: RunHead
     owner: Owner
+    stall: Stalled | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +60,19 @@ class RunBook:
     """The runs of one ledger, kept up to date by reading what changed; for one thread.
 
     ``read`` gives the rows that changed after an event number, all of them for None; ``owner_of``
-    says whose a run is, given what this look has found out of owners so far.
+    says whose a run is, given what this look has found out of owners so far; ``stall_of`` whether
+    it waits for the ledger.
     """
 
     def __init__(
         self,
         read: Callable[[int | None], Reading],
         owner_of: Callable[[RunHead, dict[str, bool]], Owner],
+        stall_of: Callable[[str], Stalled | None] = lambda _run_id: None,
     ) -> None:
         self._read = read
         self._owner_of = owner_of
+        self._stall_of = stall_of
         self._seq: int | None = None
         self._rows: dict[int, RunRow] = {}
         self._keys: dict[str, int] = {}
@@ -78,7 +93,8 @@ class RunBook:
         return self._looked(alive)
 
     def look_at_owners(self) -> tuple[RunRow, ...]:
-        """Owners die without a commit: the rows as they are, with those of active runs anew."""
+        """Owners die and runs stall without a commit: the rows as they are, with what is said of
+        active runs anew."""
         return self._looked({})
 
     @property
@@ -124,16 +140,16 @@ class RunBook:
             self._owned.discard(key)
         else:
             self._owned.add(key)
-        self._rows[key] = RunRow(head, owner)
+        self._rows[key] = RunRow(head, owner, self._stall_of(head.run_id))
         self._keys[head.run_id] = key
         self._turned = True
 
     def _looked(self, alive: dict[str, bool]) -> tuple[RunRow, ...]:
         for key in self._owned:
             row = self._rows[key]
-            owner = self._owner_of(row.record, alive)
-            if owner != row.owner:
-                self._rows[key] = RunRow(row.record, owner)
+            owner, stall = self._owner_of(row.record, alive), self._stall_of(row.record.run_id)
+            if (owner, stall) != (row.owner, row.stall):
+                self._rows[key] = RunRow(row.record, owner, stall)
                 self._turned = True
         if self._turned:
             self._shown = tuple(reversed(self._rows.values()))

@@ -13,7 +13,7 @@ import logging
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.drivers import commands
@@ -23,7 +23,7 @@ from engine.drivers.strategy import decider
 from engine.errors import LeaseLost, LedgerError, StepdeckError
 from engine.failpoints import failpoint
 from engine.runs.commit import BATCH_SECONDS
-from engine.runs.lifecycle import Status
+from engine.runs.lifecycle import MOVING, Status
 from engine.runs.output import captured
 from engine.runs.reaper import Reaper
 from engine.runs.requests import Prepared
@@ -49,12 +49,16 @@ _TIME_IS_UP = object()
 
 @dataclass(eq=False)
 class _Lane:
-    """One run's place in the host: how many steps fit a slice, and when its next step is due."""
+    """One run's place in the host: how many steps fit a slice, and when its next step is due.
+
+    ``refused``: the ledger did not take what its run has, and ``due`` is when it is asked again.
+    """
 
     session: Session
     slice_steps: int = 16
     due: float = 0.0
     queued: bool = False
+    refused: bool = False
 
 
 def tune_interpreter() -> None:
@@ -122,6 +126,9 @@ class Host:
                 lane.queued = True
                 lane.due = 0.0
                 self._queue.append(lane)
+                self._wake.notify()
+            elif lane.refused and session.stall is None:
+                lane.due = 0.0  # the ledger has taken it for somebody else
                 self._wake.notify()
 
     def make_way(self) -> None:
@@ -228,9 +235,13 @@ class Host:
 
     def _turn(self, lane: _Lane) -> None:
         """One slice of one run, or its start."""
-        session = lane.session
+        session, lane.refused = lane.session, False
+        stall = session.stall
         try:
-            if session.progress is None and session.status in (Status.CREATED, Status.LOADING):
+            if stall is not None and (session.holds or session.status in MOVING):
+                if not self.service.retry(session):
+                    lane.due = self.service.clock.monotonic() + stall.pause
+            elif session.status in (Status.CREATED, Status.LOADING):
                 self._start(session)
             elif session.decide is not None:
                 self._slice(lane)
@@ -238,8 +249,9 @@ class Host:
             log.warning("%s", error)
             self.service.drop(session)
         except LedgerError as error:
-            log.warning("run %s stopped: %s", session.run_id, error)
-            self.service.stall(session)
+            if session.stall is stall:  # nobody has told it yet
+                self.service.stall(session, error)
+            self._park(lane)
         except Exception as error:  # one run's failure is kept, shown, and isolated
             log.exception("run %s failed", session.run_id)
             said = StepdeckError(f"{type(error).__name__}: {error}", remedy="the log has the rest")
@@ -248,17 +260,30 @@ class Host:
             except StepdeckError as refused:  # said later, where it is the disk that refuses
                 log.warning("run %s: %s", session.run_id, refused)
 
+    def _park(self, lane: _Lane) -> None:
+        """The ledger refuses: the run keeps what it has, and its lane comes up again in a while."""
+        stall = lane.session.stall
+        if stall is not None:
+            lane.refused = True
+            lane.due = self.service.clock.monotonic() + stall.pause
+
     def _start(self, session: Session) -> None:
+        """Load and begin it; where the ledger refused that, from where it stands."""
+        if session.progress is not None or self._load(session):
+            self.service.begin(session)
+
+    def _load(self, session: Session) -> bool:
+        """Have its bars, and what decides its steps; False if the run is over with that."""
         self.service.load(session)
         if session.progress is None:
-            return
+            return False
         try:
             with captured(session.output):
                 session.decide = None if session.taken_over else decider(session)
         except StepdeckError as error:
             self.service.fail(session, error)
-            return
-        self.service.begin(session)
+            return False
+        return True
 
     def _slice(self, lane: _Lane) -> None:
         session, clock = lane.session, self.service.clock
@@ -366,7 +391,7 @@ class Host:
             if now >= retry:
                 retry = now + RETRY_SECONDS
                 seen = -1  # what the ledger did not take of an answer is asked again
-                self._try(service.retry_unsaid)
+                service.carry_out_cancels()
             if now >= self._reap_at:
                 self._reap_at = now + service.limits.reaper_interval_seconds
                 self.reaper.sweep()
@@ -374,12 +399,6 @@ class Host:
             if version != seen or desk.more:
                 seen = version
                 desk.answer_pending(reader)
-
-    def _try(self, duty: Callable[[], None]) -> None:
-        try:
-            duty()
-        except LedgerError as error:
-            log.warning("watcher: %s", error)
 
     def _beat(self) -> None:
         """The heart has a thread of its own: it must not wait for the ledger with the watcher."""
@@ -403,8 +422,6 @@ class Host:
 
 
 def _can_move(session: Session) -> bool:
-    return (
-        session.status is Status.RUNNING
-        and session.decide is not None
-        and not session.closed.is_set()
-    )
+    """Whether it is to have another turn: it decides by itself, or waits for the ledger."""
+    moves = session.status is Status.RUNNING and session.decide is not None
+    return (moves or session.stall is not None) and not session.closed.is_set()

@@ -16,7 +16,7 @@ from engine.failpoints import failpoint
 from engine.model import Decision
 from engine.runs.clock import Clock, wall_text
 from engine.runs.columns import NO_RESULT, fill_columns, market_orders, results
-from engine.runs.lifecycle import Trigger, sources, target
+from engine.runs.lifecycle import Status, Trigger, sources, target
 from engine.runs.session import Pending, Session
 from engine.sim.state import StepResult, join
 from engine.stamps import stamp_texts
@@ -73,20 +73,28 @@ class Committer:
     def crowded(self, session: Session) -> bool:
         """Whether another batch of the session would have to wait for those on their way."""
         waiting = session.in_flight
-        return len(waiting) >= MAX_IN_FLIGHT and not waiting[0].done()
+        return len(waiting) >= MAX_IN_FLIGHT and not waiting[0].future.done()
 
     def flush(self, session: Session, *, wait: bool) -> None:
         """Commit what waits; with ``wait`` until it is durable. Raises ``LeaseLost``."""
-        self._send_again(session)
-        append = self.take_batch(session)
-        if append is not None:
-            self._send(session, lambda conn: writes.append(conn, append), append)
+        self.send(session)
+        self._settle(session, wait=wait)
+
+    def _settle(self, session: Session, *, wait: bool) -> None:
+        """Learn what became of what was sent; what was refused stays where it is, and is told."""
         if wait:
             self._ledger.hurry(session.run_id)
         while session.in_flight and (
-            wait or len(session.in_flight) > MAX_IN_FLIGHT or session.in_flight[0].done()
+            wait or len(session.in_flight) > MAX_IN_FLIGHT or session.in_flight[0].future.done()
         ):
             self._landed(session)
+
+    def send(self, session: Session) -> None:
+        """Hand what waits to the writer, behind what it has refused so far."""
+        self._send_again(session)
+        append = self.take_batch(session)
+        if append is not None:
+            self._send(session, partial(writes.append, batch=append), append)
 
     def move(
         self,
@@ -95,8 +103,12 @@ class Committer:
         *,
         reason: str | None = None,
         columns: Mapping[str, Any] | None = None,
+        kept: bool = False,
     ) -> None:
-        """Commit what waits and change the status, in one transaction. Raises ``LeaseLost``."""
+        """Commit what waits and change the status, in one transaction. Raises ``LeaseLost``.
+
+        One that is refused is forgotten, but for its batch; ``kept``, it is tried again with it.
+        """
         failpoint("move.before")
         self._send_again(session)
         append = self.take_batch(session)
@@ -119,10 +131,9 @@ class Committer:
                 hashed=session.hashed,
             )
 
-        self._send(session, write, append)
-        self.flush(session, wait=True)
+        self._send(session, write, append, to=target(trigger), kept=kept)
+        self._settle(session, wait=True)
         failpoint("move.after")
-        session.status = target(trigger)
 
     def update(self, session: Session, columns: Mapping[str, Any]) -> None:
         """Commit what waits, then set ``columns`` of the run's row. Raises ``LeaseLost``."""
@@ -139,26 +150,30 @@ class Committer:
                 columns=columns,
             ),
         )
-        self.flush(session, wait=True)
-
-    def unlanded(self, session: Session) -> tuple[Write, ...]:
-        """The writes of the session that are not in the ledger, in order, once all have been tried;
-        the session is rid of them."""
-        left = [pending for pending in session.in_flight if pending.future.exception() is not None]
-        session.in_flight.clear()
-        return tuple(pending.write for pending in left)
+        self._settle(session, wait=True)
 
     def _send_again(self, session: Session) -> None:
-        """Try the batches again that did not land; what was asked with them, its asker was told."""
-        first = session.in_flight[0] if session.in_flight else None
-        if first is None or not first.done() or first.future.exception() is None:
+        """Try again, in order, what did not land."""
+        if not session.in_flight or not session.in_flight[0].refused:
             return
-        batches = [pending.append for pending in session.in_flight if pending.append is not None]
+        # Those behind it have been refused too, or will be: each asks for the one before it.
+        refused = [pending for pending in session.in_flight if pending.stands]
         session.in_flight.clear()
-        for batch in batches:
-            self._send(session, partial(writes.append, batch=batch), batch)
+        for pending in refused:
+            if pending.kept:
+                self._send(session, pending.write, pending.append, to=pending.to, kept=True)
+            elif pending.append is not None:
+                self._send(session, partial(writes.append, batch=pending.append), pending.append)
 
-    def _send(self, session: Session, write: Write, append: writes.Append | None = None) -> None:
+    def _send(
+        self,
+        session: Session,
+        write: Write,
+        append: writes.Append | None = None,
+        *,
+        to: Status | None = None,
+        kept: bool = False,
+    ) -> None:
         earlier = session.in_flight[-1] if session.in_flight else None
 
         def in_turn(conn: writes.Connection) -> bool:
@@ -175,16 +190,20 @@ class Committer:
         if image is not None:
             before = partial(writes.WritingConnection.lay_beside, image=image, whose=append)
         future = self._ledger.submit(in_turn, run_id=session.run_id, before=before)
-        session.in_flight.append(Pending(write, append, future))
+        session.in_flight.append(Pending(write, append, future, to, kept))
 
     def _landed(self, session: Session) -> None:
-        future = session.in_flight[0].future
+        pending = session.in_flight[0]
         # What raises here stays in its place, to be sent again.
-        if not future.result():
+        if not pending.future.result():
             raise LeaseLost(
                 f"run {session.run_id} is no longer this process's to write", field="run"
             )
         session.in_flight.popleft()
+        if pending.to is not None:
+            session.status = pending.to
+        if not session.in_flight:
+            session.stall = None
         failpoint("batch.landed")
 
     def take_batch(self, session: Session) -> writes.Append | None:

@@ -73,7 +73,8 @@ def keep(session: Session, clock: Clock, seconds: float) -> None:
     step = state.decided
     if deadline is None or (deadline.rewind_count, deadline.step) != (session.rewind_count, step):
         deadline = Deadline(session.rewind_count, step, seconds, None, None)
-    if session.status is Status.RUNNING:
+    # While the ledger takes nothing, nobody could decide in time.
+    if session.status is Status.RUNNING and session.stall is None:
         if deadline.due is None:
             deadline = deadline.running(clock)
     elif deadline.due is not None:
@@ -99,7 +100,7 @@ def expire(service: RunService, session: Session) -> bool:
     Never waits for a session that somebody else holds: it is asked again soon.
     """
     with session.claim(0.0) as held:
-        if not held or session.closed.is_set() or session.progress is None:
+        if not held or session.closed.is_set() or session.progress is None or session.stall:
             return False
         deadline = session.deadline
         if deadline is None or not deadline.passed(service.clock):

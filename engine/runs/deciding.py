@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.errors import InvalidOption, LedgerBusy, LedgerWriteFailed, RunNotActive
+from engine.errors import InvalidOption, LedgerError, RunNotActive
 from engine.failpoints import failpoint
 from engine.model import Decision, RunRecord
 from engine.runs import answers, deadlines, rewind, stopping, wheel
@@ -75,7 +75,7 @@ def _decide(
     step = progress.state.decided
     source = "agent" if session.agent_decides else "manual"
     failpoint("submit.before")
-    with _taken_back_if_refused(session, progress):
+    with _taken_back_if_refused(service, session, progress):
         before, peak = progress.state, progress.tally.peak
         state, result = progress.simulation.step(before, decision)
         progress.take(state, result)
@@ -96,25 +96,24 @@ def _decide(
 
 
 @contextmanager
-def _taken_back_if_refused(session: Session, progress: Progress) -> Iterator[None]:
-    """A decision that the ledger does not take was not made: whoever was told may decide anew.
-
-    The last one is kept with the run's end instead, which is said as soon as it can be.
-    """
+def _taken_back_if_refused(
+    service: RunService, session: Session, progress: Progress
+) -> Iterator[None]:
+    """A decision that the ledger does not take was not made: whoever was told may decide anew."""
     mark, breaks = progress.mark(), session.breaks.mark()
     metadata, timeouts = dict(session.metadata), session.timeouts_in_row
     try:
         yield
-    except (LedgerBusy, LedgerWriteFailed):
+    except LedgerError:
         if not session.closed.is_set():
             progress.back_to(mark)
             session.breaks.back_to(breaks)
             session.metadata.clear()
             session.metadata.update(metadata)
             session.timeouts_in_row = timeouts
-            session.unwritten.clear()
-            session.in_flight.clear()
-            session.events.clear()
+            session.forget_unwritten()
+            session.stall = None
+            service.keep_deadline(session)
         raise
 
 
@@ -138,7 +137,8 @@ def step(service: RunService, run_id: str, count: int) -> RunRecord:
                     break
             return service.record(run_id)
         if session.status is Status.RUNNING:
-            service.hold(session, stopping.without_goal(session))
+            with stopping.unchanged_if_refused(session):
+                service.hold(session, stopping.without_goal(session))
         stops, left, at_once = session.breaks.stops, count, _AT_ONCE
         while left and not session.closed.is_set() and session.breaks.stops == stops:
             # A few at a time: batches are committed on the way.

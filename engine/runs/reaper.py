@@ -66,7 +66,7 @@ class Reaper:
 
     def _retry(self, _swept: Swept) -> None:
         """What could not be written before."""
-        self._service.retry_unsaid()
+        self._service.retry_stalled()
 
     def _deadlines(self, swept: Swept) -> None:
         """Steps of agents whose time is up, where the host's timer did not come to it."""

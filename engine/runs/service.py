@@ -29,6 +29,7 @@ from engine.runs import (
     replay,
     rewind,
     rows,
+    stalls,
     stopping,
     wheel,
 )
@@ -55,7 +56,6 @@ from engine.runs.panels import panel_of
 from engine.runs.pulse import Pulse
 from engine.runs.requests import prepare
 from engine.runs.session import Decider, Progress, Session
-from engine.runs.unsaid import Backlog
 from engine.sim.observation import Observation
 from engine.sim.simulation import Simulation
 from engine.store import writes
@@ -94,7 +94,7 @@ class RunService:
         self.completed: Callable[[Session], None] = lambda _session: None
         self.decider: Callable[[Session], Decider | None] = lambda _session: None
         self.committer = Committer(ledger, instance.id, self.clock)
-        self._backlog = Backlog(self)
+        self._cancels: set[str] = set()
         self.pulse = Pulse(self)
         self.liveness = Liveness(
             ledger.path,
@@ -205,7 +205,7 @@ class RunService:
             if session.log is None or session.log.settled == 0:
                 columns["started_at"] = wall_text(self.clock)
             try:
-                if session.log is not None:
+                if session.log is not None and progress.state.settled < session.log.settled:
                     with captured(session.output):
                         replay.replay(session, session.log)
             except StepdeckError as error:
@@ -244,7 +244,7 @@ class RunService:
             )
         if advanced.state.done:
             # Written while the figures of the whole run are computed.
-            self.flush(session, wait=False)
+            self.committer.send(session)
         progress.take(advanced.state, advanced.result)
         self.committer.add(session, advanced.result, session.prepared.driver)
         made = progress.state.decided - before
@@ -350,14 +350,23 @@ class RunService:
         """Hold the run after the step in progress. Pausing a paused run changes nothing."""
         with self.moving(run_id) as (session, _):
             if session.status is Status.RUNNING:
-                self.hold(session, stopping.without_goal(session))
+                with stopping.unchanged_if_refused(session):
+                    self.hold(session, stopping.without_goal(session))
         return self.record(run_id)
 
     def hold(
-        self, session: Session, columns: Mapping[str, Any], *, reason: str | None = None
+        self,
+        session: Session,
+        columns: Mapping[str, Any],
+        *,
+        reason: str | None = None,
+        kept: bool = False,
     ) -> None:
-        """Pause a session that runs: its batch, ``columns`` and the status in one transaction."""
-        self.move(session, Trigger.PAUSE, reason=reason, columns=columns)
+        """Pause a session that runs: its batch, ``columns`` and the status in one transaction.
+
+        ``kept``: where the ledger refuses, the session stalls and is paused once it can be.
+        """
+        self.move(session, Trigger.PAUSE, reason=reason, columns=columns, kept=kept)
         self.keep_deadline(session)
 
     def resume(self, run_id: str) -> RunRecord:
@@ -391,9 +400,9 @@ class RunService:
                 f"speed is {speed:g} steps a second", field="speed", remedy="give more than 0"
             )
         with self.moving(run_id) as (session, _):
-            session.speed = speed
-            session.metadata["speed"] = speed
-            self.update(session, {"metadata": session.metadata})
+            metadata = {**session.metadata, "speed": speed}
+            self.update(session, {"metadata": metadata})
+            session.speed, session.metadata = speed, metadata
         self.ready(session)
         return self.record(run_id)
 
@@ -402,19 +411,25 @@ class RunService:
 
         What was computed before is committed first. A strategy that does not return within
         ``PATIENCE_SECONDS`` is not waited for: the run is cancelled over its head, and what
-        it still answers is fenced. A finished run keeps its result.
+        it still answers is fenced. A finished run keeps its result. Raises ``LedgerError`` where
+        the ledger refuses it; it is then carried out as soon as it can be.
         """
         session = self.sessions.get(run_id)
         if session is not None:
             with self.acting, session.claim(PATIENCE_SECONDS) as held:
-                if session.closed.is_set():
-                    pass
-                elif held:
-                    # A lost lease is no error here: the record says whose the run is now.
-                    with contextlib.suppress(LeaseLost):
-                        self.close(session, Trigger.CANCEL, reason=EndReason.CANCELLED_BY_USER)
-                else:
-                    leaving.cancel_held(self, session)
+                try:
+                    if session.closed.is_set():
+                        pass
+                    elif held:
+                        # A lost lease is no error here: the record says whose the run is now.
+                        with contextlib.suppress(LeaseLost):
+                            self._end(session, Trigger.CANCEL, EndReason.CANCELLED_BY_USER)
+                    else:
+                        leaving.cancel_held(self, session)
+                except LedgerError as error:
+                    if not held:
+                        self._cancels.add(run_id)
+                    raise stalls.not_yet(run_id, "cancelled", error) from error
             return self.record(run_id)
         record = self.record(run_id)
         abandoned = record.status in ACTIVE and not self.owner_alive(record)
@@ -438,41 +453,66 @@ class RunService:
             else:
                 self.close(session, Trigger.FAIL, reason=rows.end_reason(error), error=error)
 
+    def _end(self, session: Session, trigger: Trigger, reason: str) -> None:
+        """Cancel or leave a session, unless it is to end already and the ledger has yet to take
+        that: then this is what is tried."""
+        if session.ends:
+            stalls.retry(self, session)
+        else:
+            stalls.drop_refused(session)
+            self.close(session, trigger, reason=reason)
+
     def interrupt(self, session: Session, reason: str = "owner_left") -> None:
         """Leave the run where it is, for anybody to take up.
 
-        Like a cancel, it does not wait for a strategy that does not return.
+        Like a cancel, it does not wait for a strategy that does not return. Raises ``LedgerError``
+        where that cannot be written.
         """
         with session.claim(PATIENCE_SECONDS) as held:
             if session.closed.is_set():
                 return
             if held:
                 with contextlib.suppress(LeaseLost):
-                    self.close(session, Trigger.INTERRUPT, reason=reason)
+                    self._end(session, Trigger.INTERRUPT, reason)
             else:
                 leaving.interrupt_held(self, session, reason)
 
-    def stall(self, session: Session) -> None:
-        """Let go of a run whose rows could not be written; it is no failure of the run.
-
-        ``retry_unsaid`` writes them and makes the row ``interrupted``, as soon as that can be done.
-        """
+    def stall(self, session: Session, error: LedgerError) -> None:
+        """Keep why the ledger refused what a host did with the session; it will be tried again."""
         with session.claim():
-            if session not in self._backlog:
-                self._backlog.add(session)
-            self.drop(session)
+            if not session.closed.is_set():
+                stalls.note(self, session, error)
+
+    def retry(self, session: Session) -> bool:
+        """Try again what the ledger refused of a stalled session; see ``stalls.retry``.
+
+        False if somebody else holds the session: it is asked again soon.
+        """
+        with session.claim(0.0) as held:
+            if held:
+                stalls.retry(self, session)
+        return held
+
+    def retry_stalled(self) -> None:
+        """Try again what the ledger refused, of all runs. Raises the last refusal after all."""
+        self.carry_out_cancels()
+        stalls.retry_all(self)
+
+    def carry_out_cancels(self) -> None:
+        """Cancel what could not be cancelled over its holder's head, for the ledger refused it."""
+        for run_id in list(self._cancels):
+            try:
+                self.cancel(run_id)
+            except LedgerError:
+                continue
+            self._cancels.discard(run_id)
 
     def give_up(self, session: Session, error: StepdeckError) -> None:
         """End the run for an error that is ours: what is committed stays, the rest is not tried."""
         with session.claim():
-            session.unwritten.clear()
-            session.in_flight.clear()
+            session.forget_unwritten()
             session.progress = None
             self.fail(session, error)
-
-    def retry_unsaid(self) -> None:
-        """Write what could not be written before. Raises ``LedgerError`` if it fails again."""
-        self._backlog.retry()
 
     def complete(self, session: Session) -> None:
         ended = session.progress.state.ended if session.progress is not None else None
@@ -487,7 +527,10 @@ class RunService:
         reason: str,
         error: StepdeckError | None = None,
     ) -> None:
-        """Commit what waits, move the row to where the run ends for this process, and let go."""
+        """Commit what waits, move the row to where the run ends for this process, and let go.
+
+        Where the ledger refuses, the session stalls, and ends so once it can be written.
+        """
         columns: dict[str, Any] = {}
         if error is not None:
             session.error = error
@@ -497,12 +540,13 @@ class RunService:
             if session.progress is not None and session.progress.state.settled:
                 columns |= session.progress.final_columns()
         try:
-            self.move(session, trigger, reason=reason, columns=columns)
+            self.move(session, trigger, reason=reason, columns=columns, kept=True)
         except LedgerError:
-            self._backlog.add(session, trigger)
             raise
-        finally:
+        except BaseException:
             self.drop(session)
+            raise
+        self.drop(session)
 
     def lose(self, session: Session) -> None:
         """Forget a session whose run is another's now, and say so to whoever holds the session."""
@@ -527,10 +571,11 @@ class RunService:
         *,
         reason: str | None = None,
         columns: Mapping[str, Any] | None = None,
+        kept: bool = False,
     ) -> None:
         after(session.status, trigger)
         with self._leased(session):
-            self.committer.move(session, trigger, reason=reason, columns=columns)
+            self.committer.move(session, trigger, reason=reason, columns=columns, kept=kept)
 
     def update(self, session: Session, columns: Mapping[str, Any]) -> None:
         """Set columns of the session's row. Raises ``LeaseLost``."""
@@ -544,11 +589,16 @@ class RunService:
 
     @contextlib.contextmanager
     def _leased(self, session: Session) -> Iterator[None]:
-        """A session whose lease turns out to be lost is forgotten at once."""
+        """A session whose lease turns out to be lost is forgotten at once; one of which the ledger
+        refuses something that is to be tried again stalls."""
         try:
             yield
         except LeaseLost:
             self.lose(session)
+            raise
+        except LedgerError as error:
+            if session.holds:
+                stalls.note(self, session, error)
             raise
 
     # -- taking one up --------------------------------------------------------------------------
@@ -580,12 +630,14 @@ class RunService:
     def moving(self, run_id: str) -> Iterator[tuple[Session, Progress]]:
         """Hold a run that moves in this process, for an operation on it.
 
-        What it is, is asked once it is held: it may have changed while one waited.
+        What it is, is asked once it is held: it may have changed while one waited. Of a run that
+        stalls, what is held back is tried first; raises ``LedgerError`` where it is refused again.
         """
         session = self.sessions.get(run_id)
         if session is None:
             raise RunNotActive(f"run {run_id} is {self.record(run_id).status}", field="run")
         with self.acting, session.claim():
+            stalls.retry(self, session)
             if session.closed.is_set() or session.status not in MOVING or not session.progress:
                 raise RunNotActive(f"run {run_id} is {self.record(run_id).status}", field="run")
             yield session, session.progress

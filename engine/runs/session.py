@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import StepdeckError
+from engine.errors import LedgerError, StepdeckError
 from engine.market import Bars
 from engine.model import CashFlow, Decision, Fill, RunRequest
 from engine.runs.breakpoints import Breakpoints
-from engine.runs.lifecycle import Status
+from engine.runs.lifecycle import MOVING, Status
 from engine.runs.output import RunOutput
 from engine.runs.requests import Prepared
 from engine.sim import digest, metrics
@@ -206,15 +206,42 @@ class Progress:
 class Pending:
     """A write of a run that the writer has been given, and what will become of it.
 
-    ``append`` is the batch in it, if there is one.
+    ``append`` is the batch in it, if there is one, ``to`` the status it leads to. Where it is
+    refused, one that is ``kept`` is tried again as it is; of another its batch alone, because who
+    asked for the rest was told.
     """
 
     write: Callable[[Connection], bool]
     append: Append | None
     future: Future[bool]
+    to: Status | None = None
+    kept: bool = False
 
-    def done(self) -> bool:
-        return self.future.done()
+    @property
+    def refused(self) -> bool:
+        return self.future.done() and self.future.exception() is not None
+
+    @property
+    def stands(self) -> bool:
+        """Whether something of it is to be tried again if it is refused."""
+        return self.kept or self.append is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Why the ledger does not take what a run has, since when (wall time), how often it was asked.
+
+    Such a run computes nothing further. It goes on by itself once the ledger takes what it holds.
+    """
+
+    error: LedgerError
+    since: str
+    tries: int = 1
+
+    @property
+    def pause(self) -> float:
+        """Seconds until it is worth another try: soon at first, then every two seconds."""
+        return min(0.05 * 2.0 ** min(self.tries, 10), 2.0)
 
 
 @dataclass(eq=False)
@@ -251,6 +278,7 @@ class Session:
     events: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     unwritten_since: float = 0.0
     in_flight: deque[Pending] = field(default_factory=deque)
+    stall: Stall | None = None
     error: StepdeckError | None = None
     breaks: Breakpoints = field(init=False)
     closed: threading.Event = field(default_factory=threading.Event)
@@ -262,6 +290,22 @@ class Session:
 
     def __post_init__(self) -> None:
         self.breaks = Breakpoints.stored(self.metadata, self.request.symbols or ())
+
+    @property
+    def holds(self) -> bool:
+        """Whether writes of it are under way, or were refused and will be tried again."""
+        return bool(self.unwritten) or any(pending.stands for pending in self.in_flight)
+
+    @property
+    def ends(self) -> bool:
+        """Whether its end, or that it is left, is among what waits for the ledger."""
+        return any(pending.kept and pending.to not in MOVING for pending in self.in_flight)
+
+    def forget_unwritten(self) -> None:
+        """Drop what is computed and not in the ledger."""
+        self.unwritten.clear()
+        self.in_flight.clear()
+        self.events.clear()
 
     @property
     def claimed(self) -> bool:

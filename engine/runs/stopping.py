@@ -6,13 +6,14 @@ what was seen are one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.errors import RunNotActive
+from engine.errors import LedgerError, RunNotActive
 from engine.model import HOLD, Breakpoint, RunRecord
-from engine.runs import breakpoints
+from engine.runs import breakpoints, stalls
 from engine.runs.breakpoints import Hit
 from engine.runs.clock import wall_text
 from engine.runs.lifecycle import Status
@@ -58,7 +59,7 @@ def stop(service: RunService, session: Session, hits: Sequence[Hit]) -> None:
     ]
     columns = _kept(session)
     if session.status is Status.RUNNING and _moves_by_itself(session):
-        service.hold(session, columns, reason=REASON)
+        service.hold(session, columns, reason=REASON, kept=True)
     else:
         service.update(session, columns)
 
@@ -131,8 +132,11 @@ def replace_all(service: RunService, run_id: str, points: Sequence[Breakpoint]) 
     if session is not None:
         with session.claim():
             if not session.closed.is_set():
-                session.breaks.change(breakpoints.checked(points, session.request.symbols or ()))
-                service.update(session, _kept(session))
+                stalls.retry(service, session)
+                checked = breakpoints.checked(points, session.request.symbols or ())
+                with unchanged_if_refused(session):
+                    session.breaks.change(checked)
+                    service.update(session, _kept(session))
                 return service.record(run_id)
     record = service.record(run_id)
     if record.status != Status.INTERRUPTED:
@@ -156,6 +160,18 @@ def replace_all(service: RunService, run_id: str, points: Sequence[Breakpoint]) 
     return service.record(run_id)
 
 
+@contextmanager
+def unchanged_if_refused(session: Session) -> Iterator[None]:
+    """Breakpoints and goal are as they were where the ledger refuses others: who asked was told."""
+    before, metadata = session.breaks.mark(), dict(session.metadata)
+    try:
+        yield
+    except LedgerError:
+        session.breaks.back_to(before)
+        session.metadata = metadata
+        raise
+
+
 def aim(service: RunService, session: Session, progress: Progress, condition: str) -> None:
     """Let a session go on to where ``condition`` first holds after a step, as fast as it can.
 
@@ -167,14 +183,16 @@ def aim(service: RunService, session: Session, progress: Progress, condition: st
     if session.agent_decides:
         raise RunNotActive(f"the decisions of run {session.run_id} are its agent's", field="run")
     breaks = session.breaks
-    breaks.goal = condition
     if session.decide is not None:
-        columns = _kept(session)
-        if session.status is Status.PAUSED:
-            service.let_go(session, columns)
-        else:
-            service.update(session, columns)
+        with unchanged_if_refused(session):
+            breaks.goal = condition
+            columns = _kept(session)
+            if session.status is Status.PAUSED:
+                service.let_go(session, columns)
+            else:
+                service.update(session, columns)
         return
+    breaks.goal = condition
     last = progress.simulation.total_steps - 1
     while breaks.goal is not None and not session.closed.is_set():
         if progress.state.decided == last:

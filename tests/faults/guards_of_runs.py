@@ -9,6 +9,7 @@ from tests.faults.guard import Guard
 _CUT: Final = "engine/store/cut.py"
 _REWIND: Final = "tests/runs/test_rewind.py"
 _FENCES: Final = "tests/faults/test_fences.py"
+_STALLS: Final = "tests/runs/test_stalls.py"
 
 OF_RUNS: Final[tuple[Guard, ...]] = (
     # -- owners -----------------------------------------------------------------------------------
@@ -366,5 +367,44 @@ OF_RUNS: Final[tuple[Guard, ...]] = (
         "    if session.progress is None or session.log is not None:\n",
         "    if session.progress is None:\n",
         "tests/runs/test_acting.py::test_orders_left_by_a_run_that_was_not_replayed_end_with_it",
+    ),
+    # -- a ledger that refuses --------------------------------------------------------------------
+    Guard(
+        "what the ledger refuses is no end of the run",
+        "engine/runs/service.py",
+        "        except LedgerError:\n            raise\n        except BaseException:\n",
+        "        except BaseException:\n",
+        f"{_STALLS}::test_an_end_is_not_undone_by_a_cancel_that_comes_after",
+    ),
+    Guard(
+        "a change of status that was refused is told, not tried again in silence",
+        "engine/runs/commit.py",
+        "        self._send(session, write, append, to=target(trigger), kept=kept)\n"
+        "        self._settle(session, wait=True)\n",
+        "        self._send(session, write, append, to=target(trigger), kept=kept)\n"
+        "        session.in_flight[-1].future.exception()\n"
+        "        self.flush(session, wait=True)\n",
+        f"{_STALLS}::test_who_is_refused_is_told",
+    ),
+    Guard(
+        "an end that was refused is tried again",
+        "engine/runs/commit.py",
+        "            if pending.kept:\n",
+        "            if False:\n",
+        f"{_STALLS}::test_an_end_that_could_not_be_written_is_written_later",
+    ),
+    Guard(
+        "a stalled run computes nothing further",
+        "engine/drivers/host.py",
+        "            if stall is not None and (session.holds or session.status in MOVING):\n",
+        "            if False:\n",
+        f"{_STALLS}::test_a_run_stalls_and_goes_on_by_itself",
+    ),
+    Guard(
+        "no deadline passes while the ledger refuses",
+        "engine/runs/deadlines.py",
+        " or session.progress is None or session.stall:\n",
+        " or session.progress is None:\n",
+        f"{_STALLS}::test_an_agent_loses_no_time_to_a_ledger_that_refuses",
     ),
 )

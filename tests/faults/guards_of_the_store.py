@@ -128,8 +128,8 @@ OF_THE_STORE: Final[tuple[Guard, ...]] = (
     Guard(
         "a batch that did not land ends the session",
         "engine/runs/commit.py",
-        "        if not future.result():\n",
-        "        if future.result() is None:\n",
+        "        if not pending.future.result():\n",
+        "        if pending.future.result() is None:\n",
         "tests/runs/test_commands.py::test_a_stale_owner_writes_nothing",
     ),
     Guard(

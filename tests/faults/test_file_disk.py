@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ import pytest
 
 from engine.errors import LedgerError, RunError
 from engine.runs.lifecycle import MOVING
+from engine.runs.session import Session
 from engine.store import checkpoint
 from engine.store.ledger import Ledger
 from tests.cli.conftest import Command, rows
@@ -36,9 +38,9 @@ from tests.faults.disk import (
     library,
     watched,
 )
-from tests.faults.judge import Judge
-from tests.faults.scale import SOAK, seeded
-from tests.faults.works import by_hand, hold_bars, request
+from tests.faults.judge import Judge, replays, same, whole
+from tests.faults.scale import SOAK, seeded, times
+from tests.faults.works import by_hand, hold_bars, key_of, request, result, undisturbed
 from tests.runs.conftest import Deck
 
 STEPS: Final = 6
@@ -62,6 +64,14 @@ def refusing(kind: str, at: int) -> Callable[[Op], int | None]:
     return refuse
 
 
+def until_it_moves(session: Session) -> None:
+    """Wait until its steps can be decided. Raises what it stalls for, if that stays."""
+    while session.status not in MOVING or session.progress is None or session.stall is not None:
+        if session.stall is not None and session.stall.tries > 2:
+            raise session.stall.error
+        time.sleep(0.001)
+
+
 def live(path: Path, disk: Disk) -> Counter[str]:
     """Begin a run by hand and decide some steps, saying what is acknowledged; the codes met."""
     met: Counter[str] = Counter()
@@ -73,10 +83,7 @@ def live(path: Path, disk: Disk) -> Counter[str]:
     try:
         session = deck.start(request("hand"))
         disk.said("run", session.run_id, "hand")
-        while not session.closed.is_set() and (
-            session.status not in MOVING or session.progress is None
-        ):
-            time.sleep(0.001)
+        until_it_moves(session)
         for step in range(STEPS):
             deck.service.submit(session.run_id, step, by_hand("AAPL", step), key=f"key-{step}")
             disk.said("step", session.run_id, step, f"key-{step}")
@@ -132,6 +139,76 @@ def test_error_at_each_write(
     )
 
 
+def outlast(path: Path, disk: Disk, refuse: Callable[[Op], int | None]) -> Counter[str]:
+    """Move a strategy's run and one by hand on a disk that refuses, and is mended when it has
+    refused two requests in a row; how often what was met."""
+    met: Counter[str] = Counter()
+    deck = Deck(path)
+    try:
+        moved = deck.ready(replace(request("quick"), baselines=False, paused=True))
+        hand = deck.ready(request("hand"))
+        asks: list[Callable[[], object]] = [partial(deck.service.resume, moved.run_id)]
+        for step in range(2 * STEPS):
+            decision, key = by_hand("AAPL", step), key_of(0, step)
+            asks.append(partial(deck.service.submit, hand.run_id, step, decision, key=key))
+        disk.refuse = refuse
+        for ask in asks:
+            in_a_row = 0
+            while True:
+                try:
+                    ask()
+                except LedgerError as error:
+                    met[error.code] += 1
+                    in_a_row += 1
+                else:
+                    break
+                with deck.reader() as reader:
+                    for session in (moved, hand):
+                        assert reader.run(session.run_id).status in {*MOVING, "completed"}
+                if in_a_row == 2:
+                    met["stalled"] += moved.stall is not None
+                    disk.refuse = lambda _op: None
+        disk.refuse = lambda _op: None
+        wait_until(moved.closed.is_set)
+        with deck.reader() as reader:
+            same(result(reader, moved.run_id), undisturbed("quick"))
+            assert reader.run(hand.run_id).step_index == 2 * STEPS + 1
+            for session in (moved, hand):
+                replays(reader, session.run_id)
+                whole(reader, session.run_id)
+    finally:
+        deck.close()
+    return met
+
+
+@pytest.mark.skipif(library() is None, reason="this sqlite3 lets no VFS in")
+@pytest.mark.parametrize("kind", ["once", "for ever", "full"])
+def test_runs_outlast_a_disk_that_refuses(
+    kind: str, tmp_path: Path, record_counts: Callable[[str], None]
+) -> None:
+    """From any write on it refuses, until it is mended: no run ends for it, none is left, and each
+    goes on by itself to its undisturbed result."""
+    hold_bars()
+    undisturbed("quick")
+    seed, chance = seeded()
+    chosen = sorted(chance.sample(range(1, 41), times(40)))
+    print(f"STEPDECK_SEED={seed}: {chosen}")
+    met: Counter[str] = Counter()
+    for at in chosen:
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        with watched(folder) as disk:
+            met += outlast(folder / "runs.db", disk, refusing(kind, at))
+        shutil.rmtree(folder)
+    assert met["ledger_write_failed"], "nobody was told"
+    assert met["stalled"] or kind == "once", "no run stalled"
+    record_counts(
+        f"a disk that refuses, {kind}, from write 1 to 40 on, mended: {len(chosen)} pairs of runs "
+        f"went on by themselves to their undisturbed results ({met['ledger_write_failed']} "
+        f"requests refused and told, {met['stalled']} strategy runs stalled), none failed"
+    )
+
+
 SLOW = ("run", "sma_cross", "--symbols", "AAPL,IBM", "--speed", "2000", "--no-baselines")
 
 
@@ -181,10 +258,19 @@ def test_disk_full(stepdeck: Command, small_disk: Path, tmp_path: Path) -> None:
 
     wait_until(lambda: full() or process.poll() is not None)
     assert process.poll() is None, "it ended on a disk that was never full"
+    assert process.stderr is not None
+    assert "stalls since" in process.stderr.readline()
     assert rows(ledger, "SELECT status FROM runs") == [("running",)]
     subprocess.run(["mount", "-o", "remount,size=32m", str(small_disk)], check=True)
     done = stepdeck.finish(process)
     assert (done.status, "Traceback" in done.err) == (0, False)
+    statuses = "SELECT data ->> 'to' FROM events WHERE kind = 'status' ORDER BY seq"
+    assert [to for (to,) in rows(ledger, statuses)] == [
+        "created",
+        "loading",
+        "running",
+        "completed",
+    ]
     like_elsewhere(stepdeck, done.document, tmp_path)
     assert stepdeck("verify", "@1", "--db", ledger).status == 0
     assert stepdeck("doctor", "--db", ledger).status == 0

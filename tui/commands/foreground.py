@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from engine.errors import LedgerError
 from engine.model import RunRecord
 from tui.commands.common import Deck, print_json, report
 from tui.plain import run_document, run_text
 from tui.safe import safe_line
+from tui.viewmodel.stalled import stalled_text
 from tui.viewmodel.stopped import stopped_text
 
 if TYPE_CHECKING:
@@ -93,6 +95,8 @@ def drive(
                 return record
         finally:
             gateway.close(live="interrupt")
+            for said in gateway.unsaid.values():
+                click.echo(safe_line(said), err=True)
     # Only now does the ledger say what became of a run that was left.
     gateway = deck.open(write=False)
     try:
@@ -106,15 +110,34 @@ def drive(
 def _follow(gateway: Gateway, run_id: str, signals: Signals) -> RunRecord:
     """Wait for the run's end, showing its progress where stderr is a terminal."""
     record = gateway.record(run_id)
+    told, wanted = False, set[str]()
     with _progress() as show:
         while record.status in _MOVING and not signals.leave:
             record = gateway.wait(run_id, timeout=LOOK_SECONDS)
             show(record)
+            stall = gateway.stall(run_id)
+            if stall is not None and not told:
+                told = True
+                click.echo(safe_line(f"run {run_id} {stalled_text(stall)}"), err=True)
             if signals.cancel:
-                record = gateway.cancel(run_id)
+                record = _cancel(gateway, record, wanted)
             elif stopped_text(record) is not None:
                 break  # there is nobody here who could let it go on
     return record
+
+
+def _cancel(gateway: Gateway, record: RunRecord, wanted: set[str]) -> RunRecord:
+    """Cancel the run, or say once that the ledger does not take it: it will be as soon as it can.
+
+    A second Ctrl-C does not wait for that.
+    """
+    try:
+        return gateway.cancel(record.run_id)
+    except LedgerError as error:
+        if not wanted:
+            wanted.add(record.run_id)
+            click.echo(safe_line(f"{error}; Ctrl-C again leaves it"), err=True)
+        return gateway.record(record.run_id)
 
 
 def _progress() -> AbstractContextManager[Show]:

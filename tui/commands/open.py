@@ -12,6 +12,7 @@ import click
 
 from engine.errors import InvalidOption
 from tui.commands.common import Deck, db_option, pass_deck
+from tui.safe import safe_line
 
 if TYPE_CHECKING:
     from tui.gateway import Gateway
@@ -100,4 +101,6 @@ def show_app(
         for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
         gateway.close(live="interrupt")
+        for said in gateway.unsaid.values():
+            click.echo(safe_line(said), err=True)
     return app.return_code or 0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from engine.errors import (
     LeaseLost,
+    LedgerError,
     LedgerReadOnly,
     RunNotActive,
     RunNotResumable,
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from engine.drivers.audit import Audit
     from engine.drivers.host import Host
     from engine.runs.service import RunService
+    from engine.runs.session import Session
+
+log = logging.getLogger(__name__)
 
 Leave = Literal["interrupt", "cancel", "wait"]
 POLL_SECONDS = 0.02
@@ -84,7 +90,10 @@ class Gateway(Reading):
         return cls(path, ledger, service, host)
 
     def close(self, live: Leave = "interrupt") -> None:
-        """Let go of the ledger; live runs become interrupted, cancelled, or are waited for."""
+        """Let go of the ledger; live runs become interrupted, cancelled, or are waited for.
+
+        What the ledger does not take of that is told by ``unsaid``, and left to recovery.
+        """
         if self._closed:
             return
         self._closed = True
@@ -96,15 +105,26 @@ class Gateway(Reading):
                     while session.status is Status.RUNNING and not session.closed.wait(0.1):
                         pass
                 elif live == "cancel" and session.baseline_of is None:
-                    service.cancel(session.run_id)
+                    self._try_to_leave(session, partial(service.cancel, session.run_id))
             host.close()
             for session in list(service.sessions.values()):
-                service.interrupt(session)
+                self._try_to_leave(session, partial(service.interrupt, session))
             service.instance.release()
         for reader in self._readers:
             reader.close()
         if ledger is not None:
             ledger.close()
+
+    def _try_to_leave(self, session: Session, leave: Callable[[], object]) -> None:
+        """What the ledger does not take of one run is kept from no other, nor from the end."""
+        try:
+            leave()
+        except LedgerError as error:
+            log.warning("run %s: %s", session.run_id, error)
+            self.unsaid[session.run_id] = (
+                f"run {session.run_id} could not be left in order: {error.message}; "
+                "it is interrupted at its last durable step, once the ledger can be written"
+            )
 
     # -- doing ----------------------------------------------------------------------------------
 

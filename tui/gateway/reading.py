@@ -27,7 +27,7 @@ from tui.gateway.views import (
     next_decision,
     settled_orders,
 )
-from tui.run_book import Owner, RunBook, Snapshot
+from tui.run_book import Owner, RunBook, Snapshot, Stalled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,6 +65,8 @@ class Reading:
         self._looking = threading.Lock()
         self._file = _identity(path)
         self._closed = False
+        self.unsaid: dict[str, str] = {}
+        """What the ledger did not take when it was closed, in a line for a person, by run id."""
 
     @property
     def instance(self) -> str | None:
@@ -73,11 +75,32 @@ class Reading:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a person should know of this ledger: no WAL, say."""
-        if self._ledger is None:
+        """What a person should know of this ledger: that it takes nothing, no WAL, say."""
+        if self._ledger is None or self._service is None:
             return ()
+        said = self._ledger.notices
         waits = self._ledger.stall
-        return self._ledger.notices if waits is None else (waits, *self._ledger.notices)
+        if waits is not None:
+            said = (waits, *said)
+        stalls = [
+            stall
+            for session in list(self._service.sessions.values())
+            if (stall := self.stall(session.run_id)) is not None
+        ]
+        if stalls:
+            from tui.viewmodel.stalled import notice
+
+            said = (notice(stalls), *said)
+        return said
+
+    def stall(self, run_id: str) -> Stalled | None:
+        """Why the ledger takes nothing of a run of this process; None where it does."""
+        session = self._service.sessions.get(run_id) if self._service is not None else None
+        stall = session.stall if session is not None else None
+        if stall is None:
+            return None
+        why = stall.error.message.replace(str(self.path), self.path.name)
+        return Stalled(why, stall.since)
 
     def reader(self) -> Reader:
         """This thread's read-only connection."""
@@ -127,7 +150,7 @@ class Reading:
 
     def book(self) -> RunBook:
         """The ledger's runs for one thread to follow, reading only what changes."""
-        return RunBook(lambda since: read_heads(self.reader(), since), self._owner)
+        return RunBook(lambda since: read_heads(self.reader(), since), self._owner, self.stall)
 
     def snapshot(self) -> Snapshot:
         """The ledger's runs now."""
@@ -173,7 +196,10 @@ class Reading:
             if old is not None and record == old.record:
                 # Only a baseline comes after the last change of a run's own row.
                 late = None if old.baseline else self._baseline(reader, record)
-                return old if late is None else replace(old, baseline=late)
+                stall = self.stall(run_id)
+                if late is None and stall == old.stall:
+                    return old
+                return replace(old, baseline=old.baseline or late, stall=stall)
             settled = len(old.stamps) if old else 0
             _, stamps, equity, cash = reader.equity(run_id, since=settled)
             fills = reader.fills(run_id, after=old.fills[-1].fill_id if old and old.fills else -1)
@@ -205,6 +231,7 @@ class Reading:
             tuple(decisions),
             tuple(positions),
             tuple(flows),
+            stall=self.stall(run_id),
         )
 
     def _baseline(
@@ -234,7 +261,8 @@ class Reading:
         reader = self.reader()
         with reader.moment():
             record = reader.run(run_id)
-            if previous is not None and previous.record == record:
+            stall = self.stall(run_id)
+            if previous is not None and (previous.record, previous.stall) == (record, stall):
                 if previous.baseline is not None or record.status != Status.COMPLETED:
                     return previous
                 late = self._baseline_points(reader, record)
@@ -250,6 +278,7 @@ class Reading:
                 self._baseline_points(reader, record),
                 tuple(reader.positions(run_id)),
                 last[0] if last else None,
+                stall,
             )
 
     def _baseline_points(

@@ -19,7 +19,7 @@ from engine.model import (
 )
 from engine.runs.lifecycle import Status
 from engine.store.records import StepRecord
-from tui.run_book import Owner
+from tui.run_book import Owner, Stalled
 from tui.steps import lead_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Glance:
     baseline: tuple[NDArray[np.int64], NDArray[np.float64]] | None
     positions: tuple[Position, ...]
     last: StepRecord | None
+    stall: Stalled | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +67,7 @@ class RunDetail:
     ``stamps`` (microseconds), ``equity`` and ``cash`` have one entry a settled grid point.
     ``baseline`` is that of the run's buy-and-hold twin, once it is there. ``next_decision`` is
     the step whose decision is due, None where nothing is. ``moment`` is set in a detail that was
-    cut to one: see ``Gateway.detail_at``.
+    cut to one: see ``Gateway.detail_at``. ``stall`` is set while the ledger takes nothing of it.
     """
 
     record: RunRecord
@@ -82,6 +83,7 @@ class RunDetail:
     positions: tuple[Position, ...]
     cash_flows: tuple[CashFlow, ...]
     moment: Moment | None = None
+    stall: Stalled | None = None
 
 
 def settled_orders(orders: tuple[OrderRecord, ...]) -> tuple[OrderRecord, ...]:

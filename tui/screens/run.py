@@ -164,8 +164,7 @@ class RunScreen(Source, Trading, Lists):
         tell(self.query_one("#run-head", Static), head)
         tell(self.query_one("#run-line", Static), line)
         record = self.now.record
-        why = runs.why_it_ended(record)
-        role = fmt.status_look(record.status).role
+        why, role = runs.why_it_stands(record, self.now.stall)
         if why is not None and record.error_code in STRATEGY_ERRORS:
             key = self.deck.keys.shown(keys.BY_ID["run.saw"])
             why = f"{why}  ({key}: what it saw)"

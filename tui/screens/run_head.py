@@ -41,7 +41,7 @@ def identity(
     """
     record = detail.record
     look = fmt.status_look(record.status)
-    view = RunView(record, detail.owner, rate, now)
+    view = RunView(record, detail.owner, rate, now, stalled=detail.stall is not None)
     step = steps.place_of(record)
     stamp = int(detail.stamps[-1]) if len(detail.stamps) else None
     head: list[Part] = [(f"{look.text}  ", f"bold {style_of(look.role)}")]
@@ -69,7 +69,9 @@ def identity(
 def _turn(detail: RunDetail, view: RunView, rate: float | None) -> list[Part]:
     record, parts = detail.record, list[Part]()
     hand = record.by_hand
-    if record.status == "running" and not hand:
+    if view.stalled:
+        parts.append(("  stalled", "$text-warning"))
+    elif record.status == "running" and not hand:
         parts.append((f"  {fmt.rate(rate)}", "$text-muted"))
         if view.eta is not None:
             parts.append((f"  ETA {fmt.eta(view.eta)}", "$text-muted"))

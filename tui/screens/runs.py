@@ -215,8 +215,7 @@ class RunsScreen(DeckScreen):
             return
         chart.show(preview.sampled(glance))
         facts.show(preview.facts(glance, self.deck.settings.currency))
-        why = runs.why_it_ended(glance.record)
-        role = fmt.status_look(glance.record.status).role
+        why, role = runs.why_it_stands(glance.record, glance.stall)
         tell(ended, None if why is None else Content.styled(safe_line(why), style_of(role)))
 
     # -- the list -------------------------------------------------------------------------------

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.model import RunRecord
 from engine.store.records import RunHead
+from tui import format as fmt
 from tui.steps import number_of, place_of
+from tui.viewmodel.stalled import stalled_text
 from tui.viewmodel.stopped import stopped_text
+
+if TYPE_CHECKING:
+    from tui.run_book import Stalled
 
 ACTIVE: Final = frozenset({"created", "loading", "running", "paused"})
 TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
@@ -47,6 +52,7 @@ class RunView(NamedTuple):
     rate: float | None
     now: datetime
     spark: tuple[float, ...] = ()
+    stalled: bool = False
 
     @property
     def run_id(self) -> str:
@@ -173,6 +179,13 @@ class Sorting:
     def turned(self) -> Sorting:
         """The same column the other way around."""
         return Sorting(self.column, not self.falling)
+
+
+def why_it_stands(record: RunRecord, stall: Stalled | None) -> tuple[str | None, str]:
+    """Why a run does not go on, in a line, and the role it is said in; None while it does."""
+    if stall is not None:
+        return stalled_text(stall), "attention"
+    return why_it_ended(record), fmt.status_look(record.status).role
 
 
 def why_it_ended(record: RunRecord) -> str | None:

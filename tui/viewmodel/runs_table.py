@@ -51,25 +51,34 @@ def row(
     """The run's cells, in the columns' order; ``depth`` is that of a fork under its parent."""
     record = run.record
     look = fmt.status_look(record.status)
+    glyph, role, owner = look.glyph, look.role, _OWNER_WORDS.get(run.owner, run.owner)
+    owner_role = _OWNER_ROLES.get(run.owner, "muted")
+    if run.stalled:
+        glyph, role, owner, owner_role = "!", "attention", "stalled", "attention"
     # A moving run is what the eye should find; one that is over steps back.
-    moving = record.status == "running" and not record.by_hand and run.rate is not None
+    moving = (
+        record.status == "running"
+        and not record.by_hand
+        and run.rate is not None
+        and not run.stalled
+    )
     quiet = "text" if record.status in ("running", "paused", "loading", "created") else "muted"
     return Row(
         record.run_id,
         (
-            Cell(f"{look.glyph} {look.word}", look.role),
+            Cell(f"{glyph} {look.word}", role),
             Cell(_branch(depth) + run.name, "strong" if record.name else "text"),
             Cell(record.strategy, quiet),
             Cell(record.driver, "muted"),
             Cell(run.symbols, quiet),
             Cell(progress_text(run, ascii=ascii), quiet),
             Cell(fmt.rate(run.rate) if moving else "", "muted"),
-            Cell(fmt.eta(run.eta) if run.eta is not None else "", "muted"),
+            Cell(fmt.eta(run.eta) if moving and run.eta is not None else "", "muted"),
             Cell(fmt.money(record.equity, currency)),
             Cell(fmt.percent(record.total_return), fmt.gain_role(record.total_return)),
             Cell(fmt.percent(record.max_drawdown), "muted"),
             Cell(spark(run.spark, SPARK_CELLS, ascii=ascii), fmt.gain_role(record.total_return)),
-            Cell(_OWNER_WORDS.get(run.owner, run.owner), _OWNER_ROLES.get(run.owner, "muted")),
+            Cell(owner, owner_role),
             Cell(fmt.age(run.age), "muted"),
         ),
     )
@@ -108,7 +117,8 @@ class RowMaker:
             # It has gone since the table was told its keys; the next tick takes the row away.
             return Row(run_id, (Cell(""),) * len(COLUMNS))
         rate, curve = self.rates.get(run_id), self.sparks.get(run_id, ())
-        run = RunView(held.record, held.owner, rate, self.now, curve)
+        stalled = held.stall is not None
+        run = RunView(held.record, held.owner, rate, self.now, curve, stalled)
         depth = self._shown.depths.get(run_id, 0)
         made_of = (held, rate, curve, fmt.age(run.age), depth, self.currency, self.ascii)
         known = self._made.get(run_id)
