@@ -32,7 +32,7 @@ def take_up(
     """
     record = service.record(run_id)
     if record.status in ACTIVE and not service.owner_alive(record):
-        recover(service.ledger, service.instance, service.clock, service.liveness)
+        recover(service.ledger, service.instance, service.clock, service.liveness, run_id=run_id)
         record = service.record(run_id)
     taken = force and record.status in ACTIVE and run_id not in service.sessions
     if record.status != Status.INTERRUPTED and not taken:

@@ -31,11 +31,11 @@ def submit(
     epoch: int | None,
 ) -> RunRecord:
     """Make the decision that is due at ``step``; see ``RunService.submit``."""
-    session = service.sessions.get(run_id)
-    if session is not None:
-        deadlines.expire(service, session)
     try:
         with service.moving(run_id) as (session, progress):
+            # Judged here, where it is accepted: who came in time may have waited for the run.
+            deadlines.expire(service, session)
+            _refuse_ended(service, session)
             due = progress.state.decided
             rewind.refuse_rewound(session.metadata, step, epoch=epoch)
             if step < due:
@@ -49,6 +49,14 @@ def submit(
         if not _is_repeat(service, run_id, step, decision, key):
             raise
     return service.record(run_id)
+
+
+def _refuse_ended(service: RunService, session: Session) -> None:
+    """Raise ``RunNotActive`` for one that has ended while it was held, for too many deadlines."""
+    if session.closed.is_set():
+        raise RunNotActive(
+            f"run {session.run_id} is {service.record(session.run_id).status}", field="run"
+        )
 
 
 def _is_repeat(

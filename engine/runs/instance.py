@@ -19,7 +19,7 @@ from typing import IO, Any, Final
 
 from engine.errors import LedgerReadOnly
 from engine.failpoints import failpoint
-from engine.store.locks import instance_lock, lock_text
+from engine.store.locks import instance_lock, lock_draft, lock_text
 
 # What flock says where a file system has none.
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -42,9 +42,22 @@ class Instance:
     @classmethod
     def take(cls, ledger: Path) -> Instance:
         """A new instance that holds its lock. Raises ``LedgerReadOnly`` if the folder refuses."""
-        identity = str(uuid.uuid4())
-        path = lock_path(ledger, identity)
-        draft = path.with_name(f".{path.name}.new")
+        while True:
+            held = cls._make(ledger, str(uuid.uuid4()))
+            # Under its name it is locked and filled from the first moment: a file that is not is
+            # dead. Before it was locked somebody may have taken it for a dead one's, and away.
+            try:
+                lock_draft(ledger, held.id).rename(held._path)
+            except FileNotFoundError:
+                held._file.close()
+                continue
+            failpoint("instance.taken")
+            return held
+
+    @classmethod
+    def _make(cls, ledger: Path, identity: str) -> Instance:
+        """It, under another name."""
+        draft = lock_draft(ledger, identity)
         failpoint("instance.before")
         try:
             file = draft.open("w", encoding="utf-8")
@@ -58,9 +71,6 @@ class Instance:
         held = cls(ledger, file, identity, locked=_lock(file))
         held.beat(0)
         failpoint("instance.locked")
-        # Under its name it is locked and filled from the first moment: a file that is not is dead.
-        draft.rename(path)
-        failpoint("instance.taken")
         return held
 
     def beat(self, sequence: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from engine.errors import StepdeckError
@@ -13,7 +14,7 @@ from engine.runs.lifecycle import ACTIVE, EndReason, Status, Trigger, sources
 from engine.runs.liveness import Liveness
 from engine.store import writes
 from engine.store.ledger import Ledger
-from engine.store.locks import lock_files
+from engine.store.locks import is_held, lock_drafts, lock_files
 from engine.store.records import ActiveRun
 
 OWNER_GONE: Final = "owner_gone"
@@ -22,9 +23,17 @@ _TOGETHER: Final = 250
 
 
 def recover(
-    ledger: Ledger, instance: Instance, clock: Clock, liveness: Liveness | None = None
+    ledger: Ledger,
+    instance: Instance,
+    clock: Clock,
+    liveness: Liveness | None = None,
+    *,
+    run_id: str | None = None,
 ) -> list[str]:
     """Interrupt every active run whose owner's process is gone; return their ids.
+
+    With ``run_id`` that one alone: the others, and their owner's lock file, are left to whoever
+    recovers.
 
     One that somebody had asked to cancel is cancelled. Safe in any number of processes at once:
     each write is conditional on the dead owner and its epoch, so each orphan is taken exactly once,
@@ -42,7 +51,7 @@ def recover(
         for owner, beat in beats.items()
         if owner != instance.id and not liveness.alive(owner, beat)
     }
-    orphans = [run for run in active if run.owner in dead]
+    orphans = [run for run in active if run.owner in dead and run_id in (None, run.run_id)]
     if not orphans:
         return []
     failpoint("recover.found")
@@ -58,7 +67,7 @@ def recover(
                     taken += _take(ledger, instance, clock, [orphan])
                 except StepdeckError:
                     left.add(orphan.owner)
-    for owner in dead - left:
+    for owner in dead - left if run_id is None else ():
         # An owner that is silent but holds its lock goes on holding it: it is fenced, not dead.
         if liveness.probe(owner) is False:
             discard(ledger.path, owner)
@@ -110,7 +119,11 @@ def _take_one(conn: writes.Connection, owner: str, run: ActiveRun, at: str) -> b
 
 
 def discard_leftovers(ledger: Ledger, liveness: Liveness) -> int:
-    """Remove the lock files of dead owners that have no run to show for; how many there were."""
+    """Remove the lock files of dead owners that have no run to show for; how many there were.
+
+    So are those that never got their name: whoever still makes one holds its lock, or makes another
+    where it was taken from under its hands.
+    """
     with ledger.reader() as reader:
         owners = set(reader.owners())
     gone = [
@@ -120,4 +133,8 @@ def discard_leftovers(ledger: Ledger, liveness: Liveness) -> int:
     ]
     for owner in gone:
         discard(ledger.path, owner)
-    return len(gone)
+    drafts = [path for path in lock_drafts(ledger.path) if not is_held(path)]
+    for path in drafts:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+    return len(gone) + len(drafts)

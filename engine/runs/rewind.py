@@ -82,7 +82,7 @@ def _rewind_left(service: RunService, run_id: str, step: int) -> RunRecord:
     """Adopt an interrupted run, cut it, and leave it interrupted; it will come back paused."""
     record = service.record(run_id)
     if record.status in ACTIVE and not service.owner_alive(record):
-        recover(service.ledger, service.instance, service.clock, service.liveness)
+        recover(service.ledger, service.instance, service.clock, service.liveness, run_id=run_id)
         record = service.record(run_id)
     if record.status != Status.INTERRUPTED:
         raise _not_to_be_rewound(record)

@@ -48,6 +48,24 @@ def instance_lock(ledger: Path, instance: str) -> Path:
     return ledger.with_name(f"{ledger.name}-{instance}.lock")
 
 
+def lock_draft(ledger: Path, instance: str) -> Path:
+    """What the lock file of ``instance`` is called until it is locked and filled."""
+    path = instance_lock(ledger, instance)
+    return path.with_name(f".{path.name}.new")
+
+
+def lock_drafts(ledger: Path) -> list[Path]:
+    """The lock files of instances that have not got their name, or never got it."""
+    before, after = f".{ledger.name}-", ".lock.new"
+    return [
+        path
+        for path in sorted(ledger.parent.iterdir())
+        if path.name.startswith(before)
+        and path.name.endswith(after)
+        and _UUID.fullmatch(path.name[len(before) : -len(after)])
+    ]
+
+
 def lock_files(ledger: Path) -> Iterator[LockFile]:
     """The lock files of instances beside ``ledger``, in the order of their names.
 

@@ -85,6 +85,28 @@ def test_a_decision_that_comes_before_the_timer_is_late_all_the_same(deck: Deck)
     assert deck.service.expire_deadlines() == 0
 
 
+def test_a_decision_that_waits_for_the_run_may_be_late_by_then(deck: Deck) -> None:
+    """Whether it is in time is asked where it is accepted, not where it begins to wait."""
+    session = deck.ready(AGENT)
+    deck.host.close()
+    met: list[BaseException] = []
+
+    def submit() -> None:
+        try:
+            deck.service.submit(session.run_id, 0, BUY, key="k0")
+        except DecisionDeadlineExceeded as error:
+            met.append(error)
+
+    agent = threading.Thread(target=submit)
+    with session.claim():
+        agent.start()
+        _until(lambda: session._claims > 1)
+        deck.clock.ahead += 1001
+    agent.join(60)
+    assert len(met) == 1
+    assert (_settled(deck, session.run_id), session.timeout_holds) == (2, 1)
+
+
 def test_no_wall_clock_moves_a_deadline(deck: Deck) -> None:
     """An hour, a day, backwards: only the monotonic clock counts."""
     session = deck.ready(AGENT)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from engine.errors import LeaseLost, RunNotActive
+from engine.failpoints import armed
 from engine.model import Decision
-from engine.runs.instance import Instance, lock_path
+from engine.runs.instance import Instance, lock_path, probe
 from engine.runs.limits import Limits
 from engine.runs.reaper import Reaper
 from engine.store import checkpoint, writes
+from engine.store.locks import lock_draft
 from tests.runs.conftest import MANUAL, SMA, Deck
 
 PAUSED = replace(SMA, paused=True)
@@ -135,6 +138,39 @@ def test_lock_files_of_the_dead_are_removed_and_of_the_living_kept(deck: Deck) -
     assert not lock_path(deck.ledger.path, gone.id).exists()
     assert lock_path(deck.ledger.path, lives.id).exists()
     lives.release()
+
+
+def test_lock_files_that_never_got_their_name_are_removed(deck: Deck) -> None:
+    """Of a process that was killed while it made one; one that is being made is left, and one that
+    was taken from under its maker's hands is made again."""
+    draft = lock_draft(deck.ledger.path, str(uuid.uuid4()))
+    draft.touch()
+    assert Reaper(deck.service).sweep().discarded == 1
+    assert not draft.exists()
+
+    def swept() -> None:
+        assert Reaper(deck.service).sweep().discarded == 0
+
+    with armed("instance.locked", swept):
+        Instance.take(deck.ledger.path).release()
+    with armed("instance.made", lambda: Reaper(deck.service).sweep(), at=1) as point:
+        taken = Instance.take(deck.ledger.path)
+    assert point.passed == 2
+    assert probe(deck.ledger.path, taken.id)
+    taken.release()
+
+
+def test_who_wants_one_orphan_takes_that_one(open_deck: Callable[..., Deck], dead: Deck) -> None:
+    """A resume or a rewind of it recovers no other: the reaper may have been told to wait."""
+    deck = open_deck()
+    first, second, third = (dead.ready(PAUSED).run_id for _ in range(3))
+    dead.die()
+    deck.take_up(first)
+    assert deck.service.record(second).status == "paused"
+    deck.service.rewind(second, 0)
+    assert deck.service.record(second).status == "interrupted"
+    assert deck.service.record(third).status == "paused"
+    assert Reaper(deck.service).sweep().adopted == [third]
 
 
 def test_a_silent_owner_is_fenced_where_locks_do_not_count(

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import LedgerBusy, LedgerError, LedgerRefused
-from engine.store import checkpoint, writes
+from engine.store import checkpoint, connection, writes
+from engine.store.connection import connect, prepare_writer
 from engine.store.holders import can_tell
 from engine.store.ledger import Ledger
 from engine.store.locks import file_lock
@@ -147,6 +148,27 @@ def test_durable_settings(ledger: Ledger) -> None:
         ledger.write(
             lambda conn: conn.execute("INSERT INTO commits VALUES ('nobody', 0, 'digest', 1)")
         )
+
+
+@pytest.mark.parametrize(("platform", "synced"), [("linux", 0), ("darwin", 1)])
+def test_what_a_connection_is_told_on_each_platform(
+    path: Path, platform: str, synced: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS a sync must reach the disk and not its cache; elsewhere an fsync does."""
+    Ledger.open(path).close()
+    monkeypatch.setattr(connection.sys, "platform", platform)
+    said: list[str] = []
+    conn = connect(path, "rw")
+    try:
+        conn.set_trace_callback(said.append)
+        prepare_writer(conn)
+        conn.set_trace_callback(None)
+        assert conn.execute("PRAGMA fullfsync").fetchone() == (synced,)
+    finally:
+        conn.close()
+    assert ("PRAGMA fullfsync = 1" in said) == bool(synced)
+    for each in ("synchronous = FULL", "foreign_keys = ON", "wal_autocheckpoint = 0"):
+        assert f"PRAGMA {each}" in said
 
 
 @pytest.mark.parametrize("after", [1, 2, 40, 150])
