@@ -141,8 +141,9 @@ def run(
     Raises ``InputError`` of a kind for what is refused, ``MarketDataError`` and ``StrategyError``
     for a run that failed.
     """
-    if not isinstance(strategy, (str, Path, type)):
-        made = type(strategy).__name__
+    given: object = strategy
+    if not isinstance(given, (str, Path, type)):
+        made = type(given).__name__
         raise InvalidOption(
             f"strategy is a {made}",
             field="strategy",
