@@ -295,13 +295,26 @@ class StepdeckApp(App[None]):
         action: str,
         call: Callable[[], RunRecord],
         target: MessagePump | None = None,
+        *,
+        run_id: str = "",
     ) -> None:
-        """Ask the service on the asking thread; ``title`` finishes "could not …"."""
+        """Ask the service beside the screen; ``title`` finishes "could not …".
+
+        What is asked of a run, ``run_id``, is done in order and keeps nothing of others waiting.
+        """
 
         def doing() -> Message:
             return Acted(action, (call(),))
 
-        self.work.ask(title, doing, target or self)
+        self.work.ask(title, doing, target or self, run_id)
+
+    def cancel_run(self, action: str, run_id: str, target: MessagePump | None = None) -> None:
+        """Cancel a run at once: before what waits for a call of its strategy to return."""
+
+        def cancelling() -> Message:
+            return Acted(action, (self.gateway.cancel(run_id),))
+
+        self.work.overtake("cancel the run", cancelling, target or self, run_id)
 
     def ask_each(
         self,
@@ -312,7 +325,7 @@ class StepdeckApp(App[None]):
     ) -> None:
         """Ask the service the same of several runs; one refusal does not keep the others back."""
         for run_id in run_ids:
-            self.ask(title, action, partial(call, run_id))
+            self.ask(title, action, partial(call, run_id), run_id=run_id)
 
     def export(
         self, run_ids: Sequence[str], named: str, moment: int | None = None, all_steps: int = 0
@@ -464,15 +477,16 @@ class StepdeckApp(App[None]):
         if self._leaving == "interrupt":
             self.exit()
         elif self._leaving == "cancel":
-            self.ask_each("cancel the run", "runs.cancel", self.gateway.cancel, live)
-            self.work.ask("quit", self._left, self)
+            self.work.ask("cancel the runs", partial(self._cancel_and_leave, live), self, "quit")
         elif self._leaving == "wait":
             self.notify(
                 "stepdeck quits when the moving runs are done; q to choose again", timeout=8
             )
             self._leave_when_done()
 
-    def _left(self) -> Message:
+    def _cancel_and_leave(self, live: tuple[str, ...]) -> Message:
+        for run_id in live:
+            self.gateway.cancel(run_id)
         return Left()
 
     def on_left(self) -> None:

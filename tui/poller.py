@@ -24,7 +24,7 @@ from tui.run_book import Snapshot
 
 if TYPE_CHECKING:
     from engine.model import RunRecord
-    from tui.gateway import Gateway, Glance, RunDetail
+    from tui.gateway import Gateway, Glance, LongCall, RunDetail
     from tui.viewmodel.run_panels import PanelRows, RunPanels
 
 log = logging.getLogger(__name__)
@@ -127,6 +127,7 @@ class Poller:
         self._sparks: dict[str, Spark] = {}
         self._rates = RateMeter()
         self._tick: Tick | None = None
+        self._calls: dict[str, LongCall] = {}
 
     def start(self) -> None:
         """Start looking."""
@@ -207,9 +208,13 @@ class Poller:
         version = self._gateway.data_version()
         committed = version != self._version
         overdue = now - self._looked_at >= LOOK_ANYWAY_SECONDS
-        # That a write of ours waits for another's lock is news without a commit.
+        # That a write of ours waits for another's lock, or a strategy's call hangs, is news without
+        # a commit.
         notices = self._gateway.notices
+        calls = self._gateway.calls()
         told = self._tick is not None and notices != self._tick.snapshot.notices
+        told = told or calls != self._calls
+        self._calls = calls
         if not (committed or asked or due or overdue or told):
             return None
         first = self._tick is None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from engine.store.records import RunHead
+
+if TYPE_CHECKING:
+    from tui.gateway import LongCall
 
 Owner = Literal["here", "elsewhere", "gone", "none"]
 
@@ -21,14 +24,16 @@ class Stalled:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as a table shows it: the head of its row, whether its owner lives, what it waits for.
+    """A run as a table shows it: the head of its row, whether its owner lives, what it waits for:
+    the ledger, or a ``call`` of its strategy that has taken long.
 
-    That it stalls is no state: no row says so, and only the process whose run it is knows it.
+    Neither is a state: no row says so, and only the process whose run it is knows it.
     """
 
     record: RunHead
     owner: Owner
     stall: Stalled | None = None
+    call: LongCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class RunBook:
 
     ``read`` gives the rows that changed after an event number, all of them for None; ``owner_of``
     says whose a run is, given what this look has found out of owners so far; ``stall_of`` whether
-    it waits for the ledger.
+    it waits for the ledger, ``call_of`` which call of its strategy has taken long.
     """
 
     def __init__(
@@ -69,10 +74,12 @@ class RunBook:
         read: Callable[[int | None], Reading],
         owner_of: Callable[[RunHead, dict[str, bool]], Owner],
         stall_of: Callable[[str], Stalled | None] = lambda _run_id: None,
+        call_of: Callable[[str], LongCall | None] = lambda _run_id: None,
     ) -> None:
         self._read = read
         self._owner_of = owner_of
         self._stall_of = stall_of
+        self._call_of = call_of
         self._seq: int | None = None
         self._rows: dict[int, RunRow] = {}
         self._keys: dict[str, int] = {}
@@ -93,8 +100,8 @@ class RunBook:
         return self._looked(alive)
 
     def look_at_owners(self) -> tuple[RunRow, ...]:
-        """Owners die and runs stall without a commit: the rows as they are, with what is said of
-        active runs anew."""
+        """Owners die, runs stall and calls hang without a commit: the rows as they are, with what
+        is said of active runs anew."""
         return self._looked({})
 
     @property
@@ -140,16 +147,20 @@ class RunBook:
             self._owned.discard(key)
         else:
             self._owned.add(key)
-        self._rows[key] = RunRow(head, owner, self._stall_of(head.run_id))
+        self._rows[key] = RunRow(
+            head, owner, self._stall_of(head.run_id), self._call_of(head.run_id)
+        )
         self._keys[head.run_id] = key
         self._turned = True
 
     def _looked(self, alive: dict[str, bool]) -> tuple[RunRow, ...]:
         for key in self._owned:
             row = self._rows[key]
-            owner, stall = self._owner_of(row.record, alive), self._stall_of(row.record.run_id)
-            if (owner, stall) != (row.owner, row.stall):
-                self._rows[key] = RunRow(row.record, owner, stall)
+            run_id = row.record.run_id
+            owner = self._owner_of(row.record, alive)
+            stall, call = self._stall_of(run_id), self._call_of(run_id)
+            if (owner, stall, call) != (row.owner, row.stall, row.call):
+                self._rows[key] = RunRow(row.record, owner, stall, call)
                 self._turned = True
         if self._turned:
             self._shown = tuple(reversed(self._rows.values()))

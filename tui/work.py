@@ -8,8 +8,8 @@ These are daemons: what blocks is left behind.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -36,26 +36,48 @@ class Job:
 
 
 class Work:
-    """One thread does what people ask for, in the order they asked; slow reading gets its own.
+    """What people ask for is done in the order they asked; slow reading gets threads of its own.
 
-    ``ask`` keeps order (a buy and the step after it). ``load`` starts at once, and within a group
+    ``ask`` keeps order within a lane (a buy and the step after it): what a run has to do with is
+    asked in the run's own, for a run may keep whoever asks waiting as long as its strategy does.
+    ``overtake`` is for what waits for nobody: a cancel. ``load`` starts at once, and within a group
     only the newest answers: the outcome of one that was overtaken is dropped. ``newest`` is for a
     key held down: one call of a group at a time, then the last of those asked for meanwhile.
     """
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._lanes: dict[str, deque[Job]] = {}
+        self._stopped = False
         self._newest: dict[str, int] = {}
         self._waiting: dict[str, Job | None] = {}
         self._lock: Final = threading.Lock()
-        self._asker: threading.Thread | None = None
 
-    def ask(self, title: str, call: Callable[[], Message], target: MessagePump) -> None:
-        """Queue ``call`` behind what was asked for before."""
-        if self._asker is None:
-            self._asker = threading.Thread(target=self._serve, name="deck-asks", daemon=True)
-            self._asker.start()
-        self._jobs.put(Job(title, call, target))
+    def ask(
+        self, title: str, call: Callable[[], Message], target: MessagePump, lane: str = ""
+    ) -> None:
+        """Queue ``call`` behind what was asked for in its lane before."""
+        with self._lock:
+            if self._stopped:
+                return
+            waiting = self._lanes.get(lane)
+            if waiting is not None:
+                waiting.append(Job(title, call, target))
+                return
+            waiting = self._lanes[lane] = deque([Job(title, call, target)])
+        threading.Thread(
+            target=self._serve, args=(lane, waiting), name=f"deck-asks-{lane}", daemon=True
+        ).start()
+
+    def overtake(
+        self, title: str, call: Callable[[], Message], target: MessagePump, lane: str
+    ) -> None:
+        """Do ``call`` now, and nothing that waits in the lane; what is under way there answers
+        nobody."""
+        with self._lock:
+            waiting = self._lanes.pop(lane, None)
+            if waiting is not None:
+                waiting.clear()
+        self.ask(title, call, target, lane)
 
     def load(
         self, group: str, title: str, call: Callable[[], Message], target: MessagePump
@@ -113,11 +135,24 @@ class Work:
 
     def stop(self) -> None:
         """Take no more; what is under way ends by itself or is left behind."""
-        self._jobs.put(None)
+        with self._lock:
+            self._stopped = True
+            for waiting in self._lanes.values():
+                waiting.clear()
 
-    def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job.target.post_message(_outcome(job))
+    def _serve(self, lane: str, waiting: deque[Job]) -> None:
+        while True:
+            with self._lock:
+                if not waiting:
+                    if self._lanes.get(lane) is waiting:
+                        del self._lanes[lane]
+                    return
+                job = waiting.popleft()
+            outcome = _outcome(job)
+            with self._lock:
+                overtaken = self._lanes.get(lane) is not waiting
+            if not overtaken:
+                job.target.post_message(outcome)
 
 
 def _outcome(job: Job) -> Message:

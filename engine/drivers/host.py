@@ -278,7 +278,7 @@ class Host:
         if session.progress is None:
             return False
         try:
-            with captured(session.output):
+            with captured(session.output), session.call.going("prepare", self.service.clock):
                 session.decide = None if session.taken_over else decider(session)
         except StepdeckError as error:
             self.service.fail(session, error)

@@ -238,7 +238,7 @@ class RunService:
         assert progress is not None
         assert decide is not None
         before = progress.state.decided
-        with captured(session.output):
+        with captured(session.output), session.call.going("decide", self.clock):
             advanced, hits = session.breaks.advance(
                 decide, progress, before + steps, session.waiting
             )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from engine.errors import LedgerError, StepdeckError
 from engine.market import Bars
 from engine.model import CashFlow, Decision, Fill, RunRequest
 from engine.runs.breakpoints import Breakpoints
+from engine.runs.calls import Call
 from engine.runs.lifecycle import MOVING, Status
 from engine.runs.output import RunOutput
 from engine.runs.requests import Prepared
@@ -43,6 +44,10 @@ FIGURE_COLUMNS = (
     "num_trades",
     "total_costs",
 )
+
+
+# How often one who waits for a run looks whether it has ended over its holder's head.
+CLOSED_LOOK_SECONDS: Final = 0.25
 
 
 class Decider(Protocol):
@@ -280,6 +285,7 @@ class Session:
     in_flight: deque[Pending] = field(default_factory=deque)
     stall: Stall | None = None
     error: StepdeckError | None = None
+    call: Call = field(init=False)
     breaks: Breakpoints = field(init=False)
     closed: threading.Event = field(default_factory=threading.Event)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -289,6 +295,7 @@ class Session:
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        self.call = Call(self.prepared.loaded.info.path)
         self.breaks = Breakpoints.stored(self.metadata, self.request.symbols or ())
 
     @property
@@ -338,7 +345,8 @@ class Session:
     def claim(self, timeout: float = -1) -> Iterator[bool]:
         """Hold the run for an operation; yields False if ``timeout`` seconds did not suffice.
 
-        With a timeout of 0 it only looks, and nobody ends anything for it.
+        Without a timeout it does so only of a run that is closed: who looks whether it is needs no
+        more. With a timeout of 0 it only looks, and nobody ends anything for it.
         """
         with self._counting:
             self._claims += 1
@@ -347,7 +355,7 @@ class Session:
             me = object()
             self.waiting.append(me)
             try:
-                held = self.lock.acquire(timeout=timeout)
+                held = self._acquire(timeout)
             finally:
                 self.waiting.remove(me)
         try:
@@ -357,3 +365,13 @@ class Session:
                 self._claims -= 1
             if held:
                 self.lock.release()
+
+    def _acquire(self, timeout: float) -> bool:
+        """Wait for the lock; without a timeout until it comes, or the run is closed over the head
+        of a holder that may never let go."""
+        if timeout >= 0:
+            return self.lock.acquire(timeout=timeout)
+        while not self.lock.acquire(timeout=CLOSED_LOOK_SECONDS):
+            if self.closed.is_set():
+                return False
+        return True

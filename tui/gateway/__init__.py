@@ -13,6 +13,7 @@ from tui.gateway.views import BARS_GONE, Glance, OwnerInfo, RunDetail, decided_e
 
 if TYPE_CHECKING:
     from engine.drivers.audit import Audit, Finding
+    from engine.runs.calls import LongCall
     from engine.runs.chains import Chains
     from engine.runs.past import Moment, Past
     from engine.runs.verification import Verification
@@ -27,6 +28,7 @@ __all__ = [
     "Gateway",
     "Glance",
     "Leave",
+    "LongCall",
     "Moment",
     "OwnerInfo",
     "Past",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.drivers.host import Host
+    from engine.runs.calls import LongCall
     from engine.runs.chains import Chains
     from engine.runs.past import Past
     from engine.runs.service import RunService
@@ -150,7 +151,9 @@ class Reading:
 
     def book(self) -> RunBook:
         """The ledger's runs for one thread to follow, reading only what changes."""
-        return RunBook(lambda since: read_heads(self.reader(), since), self._owner, self.stall)
+        return RunBook(
+            lambda since: read_heads(self.reader(), since), self._owner, self.stall, self.call
+        )
 
     def snapshot(self) -> Snapshot:
         """The ledger's runs now."""
@@ -179,6 +182,19 @@ class Reading:
             for owner in self.reader().owners()
         )
 
+    def call(self, run_id: str) -> LongCall | None:
+        """The call of a run's strategy that has taken long; of this process's runs alone."""
+        service = self._service
+        session = None if service is None else service.sessions.get(run_id)
+        if service is None or session is None:
+            return None
+        return session.call.long(service.clock)
+
+    def calls(self) -> dict[str, LongCall]:
+        """Those of all runs of this process, by run id."""
+        ids = [] if self._service is None else list(self._service.sessions)
+        return {run_id: call for run_id in ids if (call := self.call(run_id)) is not None}
+
     def detail(self, run_id: str, previous: RunDetail | None = None) -> RunDetail:
         """Everything of one run; with ``previous`` only what is new is read.
 
@@ -196,10 +212,10 @@ class Reading:
             if old is not None and record == old.record:
                 # Only a baseline comes after the last change of a run's own row.
                 late = None if old.baseline else self._baseline(reader, record)
-                stall = self.stall(run_id)
-                if late is None and stall == old.stall:
+                stall, call = self.stall(run_id), self.call(run_id)
+                if late is None and (stall, call) == (old.stall, old.call):
                     return old
-                return replace(old, baseline=old.baseline or late, stall=stall)
+                return replace(old, baseline=old.baseline or late, stall=stall, call=call)
             settled = len(old.stamps) if old else 0
             _, stamps, equity, cash = reader.equity(run_id, since=settled)
             fills = reader.fills(run_id, after=old.fills[-1].fill_id if old and old.fills else -1)
@@ -232,6 +248,7 @@ class Reading:
             tuple(positions),
             tuple(flows),
             stall=self.stall(run_id),
+            call=self.call(run_id),
         )
 
     def _baseline(

@@ -25,6 +25,7 @@ from tui.steps import lead_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from engine.runs.calls import LongCall
     from engine.runs.past import Moment
 
 
@@ -68,6 +69,8 @@ class RunDetail:
     ``baseline`` is that of the run's buy-and-hold twin, once it is there. ``next_decision`` is
     the step whose decision is due, None where nothing is. ``moment`` is set in a detail that was
     cut to one: see ``Gateway.detail_at``. ``stall`` is set while the ledger takes nothing of it.
+    ``call`` is the call of its strategy that has taken long, None where none has or another process
+    makes it.
     """
 
     record: RunRecord
@@ -84,6 +87,7 @@ class RunDetail:
     cash_flows: tuple[CashFlow, ...]
     moment: Moment | None = None
     stall: Stalled | None = None
+    call: LongCall | None = None
 
 
 def settled_orders(orders: tuple[OrderRecord, ...]) -> tuple[OrderRecord, ...]:

@@ -192,6 +192,7 @@ class BreakpointsScreen(DeckScreen):
             f"breakpoints.{action}",
             partial(self.deck.gateway.set_breakpoints, self.run_id, points),
             self,
+            run_id=self.run_id,
         )
         self.refresh_keys()
 

@@ -169,8 +169,17 @@ class RunScreen(Source, Trading, Lists):
             key = self.deck.keys.shown(keys.BY_ID["run.saw"])
             why = f"{why}  ({key}: what it saw)"
         told = why is not None and record.status != "completed" and not looking
+        if self.now.call is not None and not looking:
+            cancel = self.deck.keys.shown(keys.BY_ID["run.cancel"])
+            why = runs.call_text(self.now.call, self.deck.now(), self.waits, cancel)
+            told, role = True, "attention"
         self._say_end(why if told else None, role)
         self.refresh_keys()
+
+    def second_passed(self) -> None:
+        """A call that hangs has taken a second more."""
+        if self.now is not None and self.now.call is not None:
+            self._show_head()
 
     def show_pace(self) -> None:
         """Say how fast it goes."""

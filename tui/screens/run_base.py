@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tui import keys
+from tui.messages import Failed
 from tui.screens.base import DeckScreen
 from tui.screens.panel_area import PanelArea
 from tui.viewmodel import run_panels, run_state
@@ -40,6 +42,8 @@ class RunBase(DeckScreen):
         self.edited = False
         self.in_utc = False
         self._area: PanelArea | None = None
+        # What was asked of the run and is not answered yet, as it finishes "could not …".
+        self._waits: deque[str] = deque()
         self._when_still: Callable[[], None] | None = None
 
     @property
@@ -123,7 +127,28 @@ class RunBase(DeckScreen):
 
     def ask(self, title: str, action: str, call: Callable[[], RunRecord]) -> None:
         """Ask the service; ``title`` finishes "could not …"."""
-        self.deck.ask(title, f"run.{action}", call, self)
+        self._waits.append(title)
+        self.deck.ask(title, f"run.{action}", call, self, run_id=self.run_id)
+
+    @property
+    def waits(self) -> str | None:
+        """What was asked first of the run and is not done yet."""
+        return self._waits[0] if self._waits else None
+
+    def answered(self) -> None:
+        """What was asked first has been done, or refused."""
+        if self._waits:
+            self._waits.popleft()
+
+    def on_failed(self, message: Failed) -> None:
+        """It was refused; the app says why."""
+        if message.title in self._waits:
+            self.answered()
+
+    def cancel_run(self) -> None:
+        """Cancel it at once: what waits for it to stand will not come."""
+        self._waits.clear()
+        self.deck.cancel_run("run.cancel", self.run_id, self)
 
     def moves(self, action: str) -> bool:
         """Whether the run may be moved from here; a deck that watches says why it is not."""

@@ -213,7 +213,7 @@ class Transport(Looking):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.ask("cancel the run", "cancel", partial(self.deck.gateway.cancel, self.run_id))
+                self.cancel_run()
 
         self.deck.push_screen(
             ConfirmDialog(
@@ -231,6 +231,7 @@ class Transport(Looking):
     def on_acted(self, message: Acted) -> None:
         """The service has done it: look at once; a run that was made opens."""
         message.stop()
+        self.answered()
         self.deck.poller.look_now()
         if message.action in BACK:
             (record,) = message.records

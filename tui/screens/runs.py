@@ -330,12 +330,8 @@ class RunsScreen(DeckScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.deck.ask_each(
-                    "cancel the run",
-                    "runs.cancel",
-                    self.deck.gateway.cancel,
-                    [run.run_id for run in chosen],
-                )
+                for run in chosen:
+                    self.deck.cancel_run("runs.cancel", run.run_id)
                 self.table.clear_marks()
 
         self.deck.push_screen(

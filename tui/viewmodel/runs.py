@@ -15,6 +15,7 @@ from tui.viewmodel.stalled import stalled_text
 from tui.viewmodel.stopped import stopped_text
 
 if TYPE_CHECKING:
+    from tui.gateway import LongCall
     from tui.run_book import Stalled
 
 ACTIVE: Final = frozenset({"created", "loading", "running", "paused"})
@@ -53,6 +54,7 @@ class RunView(NamedTuple):
     now: datetime
     spark: tuple[float, ...] = ()
     stalled: bool = False
+    call: LongCall | None = None
 
     @property
     def run_id(self) -> str:
@@ -203,6 +205,17 @@ def why_it_ended(record: RunRecord) -> str | None:
     if record.error_message:
         return f"{reason}: {record.error_message}"
     return reason
+
+
+def call_text(call: LongCall, now: datetime, waits: str | None, cancel: str) -> str:
+    """The call that a run hangs in: ``decide of step 50 has taken 12 s in bad.py:8``, what waits
+    for it (``pause the run``), and the key that does not."""
+    seconds = int(seconds_since(call.since, now) or 0)
+    taken = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+    of = "" if call.step is None else f" of step {call.step}"
+    place = f" in {call.place}" if call.place else ""
+    waiting = f"; it is waited for to {waits}" if waits else ""
+    return f"{call.what}{of} has taken {taken}{place}{waiting}; {cancel} cancels at once"
 
 
 def one_line(record: Run) -> str:

@@ -51,10 +51,15 @@ def row(
     """The run's cells, in the columns' order; ``depth`` is that of a fork under its parent."""
     record = run.record
     look = fmt.status_look(record.status)
-    glyph, role, owner = look.glyph, look.role, _OWNER_WORDS.get(run.owner, run.owner)
-    owner_role = _OWNER_ROLES.get(run.owner, "muted")
+    glyph, word, role = look.glyph, look.word, look.role
+    owner, owner_role = (
+        _OWNER_WORDS.get(run.owner, run.owner),
+        _OWNER_ROLES.get(run.owner, "muted"),
+    )
     if run.stalled:
         glyph, role, owner, owner_role = "!", "attention", "stalled", "attention"
+    elif run.call is not None:
+        word, role = f"in {run.call.what}", "attention"
     # A moving run is what the eye should find; one that is over steps back.
     moving = (
         record.status == "running"
@@ -66,7 +71,7 @@ def row(
     return Row(
         record.run_id,
         (
-            Cell(f"{glyph} {look.word}", role),
+            Cell(f"{glyph} {word}", role),
             Cell(_branch(depth) + run.name, "strong" if record.name else "text"),
             Cell(record.strategy, quiet),
             Cell(record.driver, "muted"),
@@ -118,7 +123,7 @@ class RowMaker:
             return Row(run_id, (Cell(""),) * len(COLUMNS))
         rate, curve = self.rates.get(run_id), self.sparks.get(run_id, ())
         stalled = held.stall is not None
-        run = RunView(held.record, held.owner, rate, self.now, curve, stalled)
+        run = RunView(held.record, held.owner, rate, self.now, curve, stalled, held.call)
         depth = self._shown.depths.get(run_id, 0)
         made_of = (held, rate, curve, fmt.age(run.age), depth, self.currency, self.ascii)
         known = self._made.get(run_id)
