@@ -313,7 +313,7 @@ def mends(app: Deck, books: Books, file: Path) -> None:
     app.loses("●")
     app.press("G", "r")
     # It begins as the first one did: paused, with its breakpoint.
-    app.finds(r"Ⅱ paused +planted +.* 1/")
+    app.finds(r"Ⅱ paused +planted +.* 0/")
     app.press("g", "enter")
     app.finds(rf"paused.*planted.*step 0/{LAST}")
     app.press("space")
