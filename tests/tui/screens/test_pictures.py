@@ -66,7 +66,8 @@ async def open_run(pilot: Pilot[None], name: str) -> None:
     await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.record)
     screen = app.screen
     assert isinstance(screen, RunScreen)
-    await until(pilot, lambda: screen.panel is not None)
+    # The bars, and the indicators that are worked out from them.
+    await until(pilot, lambda: screen.panel and screen.area.wanted_studies() is None)
 
 
 @pytest.mark.parametrize("size", SCREENS, ids="{0[0]}x{0[1]}".format)
