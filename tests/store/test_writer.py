@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import LedgerBusy, LedgerError, LedgerRefused
-from engine.store import checkpoint, connection, writes
+from engine.store import checkpoint, writes
 from engine.store.connection import connect, prepare_writer
 from engine.store.holders import can_tell
 from engine.store.ledger import Ledger
@@ -156,7 +157,7 @@ def test_what_a_connection_is_told_on_each_platform(
 ) -> None:
     """On macOS a sync must reach the disk and not its cache; elsewhere an fsync does."""
     Ledger.open(path).close()
-    monkeypatch.setattr(connection.sys, "platform", platform)
+    monkeypatch.setattr(sys, "platform", platform)
     said: list[str] = []
     conn = connect(path, "rw")
     try:

@@ -22,7 +22,7 @@ WHY = "database or disk is full"
 async def test_a_stalled_run_says_so(empty: Gateway, size: tuple[int, int]) -> None:
     """The list and the run's head tell of it beside the status that the ledger holds, tell whoever
     pauses it that it cannot be written, and are rid of it once it goes on."""
-    run_id = create(empty, "sma_cross", symbols="AAPL", speed="100", name="patient")
+    run_id = create(empty, "sma_cross", symbols="AAPL", speed="5", name="patient")
     reach(empty, run_id, "running")
     full = LedgerWriteFailed(f"the disk refused {empty.path}: {WHY}", field="db")
     with ExitStack() as refusing:
