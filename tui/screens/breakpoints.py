@@ -241,12 +241,12 @@ class BreakpointsScreen(DeckScreen):
         line = self.query_one("#breakpoint-text", Line)
         line.value = text
         line.cursor_position = len(text)
-        line.focus()
+        self.set_focus(line)
         self._judge()
 
     def _close_edit(self) -> None:
         self.query_one("#breakpoint-line").display = False
-        self.query_one("#breakpoints", DeckTable).focus()
+        self.set_focus(self.query_one("#breakpoints", DeckTable))
 
     @on(Input.Changed, "#breakpoint-text")
     def _typed(self) -> None:
@@ -341,7 +341,7 @@ class BreakpointsScreen(DeckScreen):
         line = self.query_one("#breakpoint-text", Line)
         if self.editing and line.value.strip():
             line.insert_text_at_cursor(choice.form)
-            line.focus()
+            self.set_focus(line)
         else:
             self._edit(self._editing if self.editing else None, choice.form)
 

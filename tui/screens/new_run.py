@@ -312,7 +312,7 @@ class NewRunScreen(DeckScreen):
             self.refresh_keys()
         for row in self.query(FieldRow):
             if row.wrong is not None:
-                row.query_one(f"#{row.field.widget_id}", Widget).focus()
+                self.set_focus(row.query_one(f"#{row.field.widget_id}", Widget))
                 return
 
     def action_start(self) -> None:

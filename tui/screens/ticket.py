@@ -206,7 +206,7 @@ class TicketDialog(DeckDialog[Decision | None]):
                 Content.styled(safe_line(f"✗ {error}"), "$text-error")
             )
             name = error.field if error.field in ("limit", "stop") else "size"
-            self.query_one(f"#ticket-{name}", Input).focus()
+            self.set_focus(self.query_one(f"#ticket-{name}", Input))
             return None
 
     @on(Input.Submitted)
@@ -227,7 +227,7 @@ class TicketDialog(DeckDialog[Decision | None]):
         if order is not None:
             self._orders.append(order)
             self.query_one("#ticket-size", Input).value = ""
-            self.query_one("#ticket-size", Input).focus()
+            self.set_focus(self.query_one("#ticket-size", Input))
             self._changed()
 
     def action_remove(self) -> None:
