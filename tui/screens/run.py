@@ -16,7 +16,7 @@ from engine.errors import StepdeckError
 from tui import format as fmt
 from tui import keys
 from tui.keys import Action, Place
-from tui.messages import BarsLoaded, BarsMissing, PastReady, StudiesMade, Tick
+from tui.messages import BarsLoaded, BarsMissing, PastReady, Tick
 from tui.safe import safe_line
 from tui.screens import run_head
 from tui.screens.base import ActionButton, style_of, tell
@@ -31,7 +31,6 @@ from tui.widgets.chart import KEY_ZOOM, Chart
 
 if TYPE_CHECKING:
     from tui.gateway import RunDetail
-    from tui.viewmodel.studies import Study
 
 # As many as fit stand there, the rest behind "more".
 BUTTONS = (
@@ -249,7 +248,7 @@ class RunScreen(Source, Trading, Lists):
         if self._panels is not None:
             self._panels.know(message.panel)
             self.deck.poller.look_now()
-        self._want_studies()
+        self.want_studies()
         self._warm_past()
         self.refresh_keys()
 
@@ -268,35 +267,6 @@ class RunScreen(Source, Trading, Lists):
             return PastReady()
 
         self.deck.work.load(f"warm-{run_id}", "look back", replaying, self)
-
-    def _want_studies(self) -> None:
-        """Work out the indicators of the symbol shown, unless they are known."""
-        wanted = self.area.wanted_studies()
-        if wanted is None:
-            return
-        panel, symbol, chosen = wanted
-
-        def computing() -> Message:
-            from tui.viewmodel.studies import studies_of
-
-            return StudiesMade(symbol, chosen, studies_of(chosen, panel, symbol))
-
-        self.deck.work.load(f"studies-{self.run_id}", "draw the indicators", computing, self)
-
-    def on_studies_made(self, message: StudiesMade) -> None:
-        message.stop()
-        self.area.show_studies(message.symbol, message.chosen, message.values)
-
-    def action_indicators(self) -> None:
-        """Choose what is drawn over the price and beneath it."""
-        from tui.screens.indicators import IndicatorsDialog
-
-        def answered(chosen: tuple[Study, ...] | None) -> None:
-            if chosen is not None:
-                self.area.draw_studies(chosen)
-                self._want_studies()
-
-        self.deck.push_screen(IndicatorsDialog(self.area.shown_studies), answered)
 
     def action_saw(self) -> None:
         """What the strategy sees at the moment shown."""
@@ -375,21 +345,6 @@ class RunScreen(Source, Trading, Lists):
         self.show_pace()
 
     # -- looking --------------------------------------------------------------------------------
-
-    def action_next_symbol(self) -> None:
-        """Show the next symbol."""
-        self.area.move_symbol(1)
-        self.symbol_shown()
-
-    def action_previous_symbol(self) -> None:
-        """Show the symbol before."""
-        self.area.move_symbol(-1)
-        self.symbol_shown()
-
-    def symbol_shown(self) -> None:
-        """Another symbol is shown: its indicators, and the keys that trade it."""
-        self._want_studies()
-        self.refresh_keys()
 
     def action_panel_1(self) -> None:
         """Price."""

@@ -10,6 +10,7 @@ from tui.files import refuse_to_be_there, typed_place
 from tui.messages import Said
 from tui.safe import safe_line
 from tui.screens.run_looking import Looking
+from tui.screens.run_symbols import Symbols
 from tui.steps import settled_at
 from tui.widgets.table import DeckTable, Row
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from textual.message import Message
 
 
-class Lists(Looking):
+class Lists(Looking, Symbols):
     """What can be done in the list that has the arrows: positions, orders or decisions."""
 
     @property
@@ -134,9 +135,3 @@ class Lists(Looking):
             ),
             answered,
         )
-
-    # -- what the screen does for it ------------------------------------------------------------
-
-    def symbol_shown(self) -> None:
-        """Another symbol is shown."""
-        raise NotImplementedError
