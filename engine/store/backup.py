@@ -37,7 +37,7 @@ def back_up(ledger: str | Path, target: str | Path, *, vfs: str | None = None) -
     source, path = Path(ledger).resolve(), Path(target).resolve()
     _check_target(path)
     try:
-        check_identity(source, vfs=vfs)
+        check_identity(source, vfs=vfs, older=True)
         with closing(connect(source, "ro", vfs=vfs)) as conn:
             check_version(conn, source, older=True)
             return copy_to(conn, source, path)

@@ -174,7 +174,9 @@ def test_watch_follows_a_run_to_its_end(stepdeck: Command, ledger: Path) -> None
     assert all(run_id in line for line in lines)
     assert "completed (end_of_data)" in lines[-1]
     result = stepdeck.finish(run).document
-    assert f"{result['step_index']}/{result['total_steps']}" in lines[-1]
+    last = result["total_steps"] - 1
+    assert result["step_index"] == result["total_steps"]
+    assert f"  step {last}/{last}  " in lines[-1]
 
 
 def test_watch_as_json_is_an_object_a_line(stepdeck: Command, finished: Path) -> None:

@@ -208,7 +208,7 @@ class Runs(RuleBasedStateMachine):
         step = data.draw(st.integers(0, run.decided + 1))
         code, answer = self.do("rewind", run.run_id, step)
         if run.orphan:
-            self._interrupted(self._orphans())
+            self._interrupted([run])
         if run.status not in {*MOVING, "interrupted"}:
             assert code == "run_not_active", answer
         elif step > run.decided:
@@ -280,7 +280,7 @@ class Runs(RuleBasedStateMachine):
         run = self._any(data)
         code, answer = self.do("take_up", run.run_id)
         if run.orphan:
-            self._interrupted(self._orphans())
+            self._interrupted([run])
         if run.status != "interrupted":
             assert code == "run_not_resumable", answer
         elif self.places() <= 0:

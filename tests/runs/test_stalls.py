@@ -310,11 +310,8 @@ def test_a_breakpoint_that_cannot_be_written_stops_the_run_all_the_same(deck: De
     """Not a step further; the pause and what was seen are in the ledger once they can be."""
     session = deck.service.create(replace(SMA, breakpoints=("bought",)))
     with armed("transition.written", "error") as point:
+        point.act = lambda: _refuse() if session.status == "running" else None
         deck.host.enqueue(session)
-        deck.until(lambda: point.passed > 0)
-        point.act = lambda: None
-        deck.until(lambda: session.status == "running")
-        point.act = _refuse
         deck.until(lambda: stalled(session))
         assert session.progress is not None
         stood = session.progress.state.settled
