@@ -374,12 +374,15 @@ def test_a_run_goes_to_a_place_and_pauses_there(deck: Deck) -> None:
 def test_a_pause_drops_the_place_a_run_goes_to(deck: Deck) -> None:
     """Played on after it, the run goes to its end."""
     session = deck.ready(replace(WINDOW, paused=True))
-    deck.service.run_to(session.run_id, "step >= 2500")
-    deck.service.pause(session.run_id)
+    with session.claim():
+        deck.service.run_to(session.run_id, "step >= 2500")
+        assert "run_to" in deck.service.record(session.run_id).metadata
+        deck.service.pause(session.run_id)
     record = stopped(deck, session)
+    assert record.step_index < 2500
     assert "run_to" not in record.metadata
     deck.service.resume(session.run_id)
-    assert stopped(deck, session).status == ("completed" if record.step_index < 2501 else "paused")
+    assert stopped(deck, session).status == "completed"
 
 
 def test_the_place_survives_an_interruption(deck: Deck) -> None:

@@ -44,7 +44,8 @@ def test_every_fill_can_be_read_in_the_chart(
     for side, quantity, price, step in reversed(fills):
         app.press("[")
         text = app.sees(
-            f"looking back: step {step} (now: 124)",
+            "◀ past",
+            f"step {step}/124",
             f"{side} {fmt.quantity(quantity)} @ {fmt.price(price)}",
         )
         mark = "▲" if side == "buy" else "▼"
@@ -53,7 +54,7 @@ def test_every_fill_can_be_read_in_the_chart(
         header = next(y for y, line in enumerate(chart) if said in line)
         assert any(mark in line for line in chart[header + 1 :])
     app.press("0")
-    app.loses("looking back")
+    app.loses("◀ past")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -101,7 +102,7 @@ def test_the_past_holds_nothing_of_the_future(
     app.type("59")
     app.sees("shows step 59")
     app.press("enter")
-    text = app.sees("looking back: step 59 (now: 124)", f"equity ${rows[59][1]:,.2f}")
+    text = app.sees("◀ past", "step 59/124", f"equity ${rows[59][1]:,.2f}")
     assert f"{rows[-1][1]:,.2f}" not in text
     later = {f"{equity:,.2f}" for step, equity in rows if step >= 60}
     earlier = {f"{equity:,.2f}" for step, equity in rows if step < 60}
@@ -148,6 +149,6 @@ def test_no_color_keeps_every_word(deck: OpenDeck, shell: Shell, books: Books) -
     with Deck(run_id, size=(80, 24), env={"NO_COLOR": "1"}) as app:
         app.sees("completed")
         app.press(",")
-        app.sees("looking back: step 123 (now: 124)")
+        app.sees("◀ past", "step 123/124")
         app.press("[")
         app.finds(r"(▲ buy|▼ sell) [\d,]+ @ [\d.]+")

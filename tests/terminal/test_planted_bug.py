@@ -129,7 +129,7 @@ def looks_back_and_asks_why(app: Deck, stopped: int) -> None:
     app.press("esc")
     app.loses("Why: order")
     app.press(",")
-    shown = app.sees("◀ past", f"step {stopped - 1}/{LAST}", "f: fork here")
+    shown = app.sees("◀ past", f"step {stopped - 1}/{LAST}", "f: fork")
     assert f"{decided} AAPL" not in shown, "the order is of the future"
     app.press("i")
     app.sees(f"What was seen at step {decided}", "said", "AAPL → 90%")
@@ -289,7 +289,7 @@ def exports(app: Deck, books: Books, parent: str, child: str, folder: Path) -> N
     app.sees("Export 2 runs")
     app.press("ctrl+u")
     app.type(str(folder / "out"))
-    app.sees("2 runs into")
+    app.sees("writes 2 runs")
     app.press("enter")
     app.sees("written")
     for run_id in (parent, child):

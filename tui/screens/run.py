@@ -67,7 +67,6 @@ class RunScreen(Source, Trading, Lists):
     def compose_deck(self) -> ComposeResult:
         yield Static("", id="run-head", markup=False)
         yield Static("", id="run-line", markup=False)
-        yield Static("", id="run-past", markup=False)
         yield Static("", id="run-ended", markup=False)
         yield Static("", id="run-saved", markup=False)
         yield PanelArea(self.deck.keys, ascii=self.deck.settings.ascii)
@@ -86,8 +85,7 @@ class RunScreen(Source, Trading, Lists):
         if self._panels is not None:
             # The lists and figures of now are made anew when this screen is in sight again.
             self._panels.currency = settings.currency
-        self._show_head()
-        self.show_banner()
+        self.show_head()
         self._lists_anew()
 
     def on_screen_resume(self) -> None:
@@ -99,7 +97,7 @@ class RunScreen(Source, Trading, Lists):
 
     def _resized(self) -> None:
         self.area.lay_out()
-        self._show_head()
+        self.show_head()
 
     # -- the ledger -----------------------------------------------------------------------------
 
@@ -123,8 +121,7 @@ class RunScreen(Source, Trading, Lists):
                 self.show_now()
         if self.at is not None and (first or went_back):
             self.look_at(self.at)
-        self._show_head()
-        self.show_banner()
+        self.show_head()
         self._want_bars()
         self.follow_source()
         if self._when_still is not None and detail.record.status != "running":
@@ -140,7 +137,7 @@ class RunScreen(Source, Trading, Lists):
         if error is not None:
             self._say_end(f"the ledger cannot be read: {error}", "loss")
         else:
-            self._show_head()
+            self.show_head()
 
     def _say_end(self, text: str | None, role: str) -> None:
         said = None if text is None else Content.styled(safe_line(text), style_of(role))
@@ -148,15 +145,28 @@ class RunScreen(Source, Trading, Lists):
 
     # -- the head -------------------------------------------------------------------------------
 
-    def _show_head(self) -> None:
+    def show_head(self) -> None:
+        """Say which run this is and where it stands, or which moment of it is shown."""
+        self.set_class(self.at is not None, "-past")
         shown = self.shown
         if shown is None or self.now is None:
             return
         width = self.size.width - 2
         looking = self.at is not None
-        head = run_head.identity(
-            shown, self._rate, self.deck.now(), self.zone, width, looking=looking
-        )
+        if self.at is None:
+            head = run_head.identity(shown, self._rate, self.deck.now(), self.zone, width)
+        else:
+            moment, stamps = shown.record.step_index, self.now.stamps
+            stamp = int(stamps[moment - 1]) if 0 < moment <= len(stamps) else None
+            head = run_head.past(
+                moment,
+                self.at,
+                self.now.record,
+                fmt.stamp(stamp, self.zone),
+                self.deck.keys,
+                width,
+                {name: self.allows(name) is True for name in ("rewind", "fork")},
+            )
         line = run_head.figures(
             shown.record, self.deck.settings.currency, roomy=not self.has_class("-narrow")
         )
@@ -178,7 +188,7 @@ class RunScreen(Source, Trading, Lists):
     def second_passed(self) -> None:
         """A call that hangs has taken a second more."""
         if self.now is not None and self.now.call is not None:
-            self._show_head()
+            self.show_head()
 
     def show_pace(self) -> None:
         """Say how fast it goes."""
@@ -186,27 +196,6 @@ class RunScreen(Source, Trading, Lists):
         if text != self._pace:
             self._pace = text
             self.query_one("#pace", Static).update(Content.styled(text, "$text-muted"))
-
-    def show_banner(self) -> None:
-        """Say that the past is shown, which moment of it, and what can be done there."""
-        banner = self.query_one("#run-past", Static)
-        record = self.record
-        banner.display = self.at is not None and record is not None
-        self.set_class(self.at is not None, "-past")
-        if self.at is not None and record is not None:
-            stamps = self.now.stamps if self.now is not None else ()
-            stamp = int(stamps[self.at - 1]) if self.at <= len(stamps) else None
-            tell(
-                banner,
-                run_head.banner(
-                    self.at,
-                    record,
-                    fmt.stamp(stamp, self.zone),
-                    self.deck.keys,
-                    self.size.width - 2,
-                    {name: self.allows(name) is True for name in ("rewind", "fork")},
-                ),
-            )
 
     # -- panels ---------------------------------------------------------------------------------
 
@@ -217,13 +206,13 @@ class RunScreen(Source, Trading, Lists):
             # Of a run that has ended the whole is what people look at; else the newest bars are.
             whole = self.now.record.status not in run_state.LIVE
             self.area.show(self.now, self._rows, self.zone, whole=whole)
-            self._show_head()
+            self.show_head()
 
     def show_moment(self, detail: RunDetail, rows: run_panels.PanelRows) -> None:
         """Show a moment of the past in every panel."""
         self.shown = detail
         self.area.show(detail, rows, self.zone, whole=False)
-        self._show_head()
+        self.show_head()
 
     def _want_bars(self) -> None:
         """Load the bars once, when the run has any."""
@@ -390,7 +379,7 @@ class RunScreen(Source, Trading, Lists):
         self._lists_anew()
         if self.at is None:
             self.show_now()
-        self.show_banner()
+        self.show_head()
 
     def action_zoom_in(self) -> None:
         """Fewer bars, larger."""

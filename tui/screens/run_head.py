@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAME_CELLS: Final = 28
 LEAST_NAME: Final = 8
 STRATEGY_CELLS: Final = 24
+PAST: Final = "◀ past  "
 Part = tuple[str, str]
 
 
@@ -30,14 +31,11 @@ def identity(
     now: datetime,
     zone: tzinfo,
     width: int,
-    *,
-    looking: bool = False,
 ) -> Content:
     """Status, name, step and date; how fast it goes, or whose decision is due.
 
-    Of a moment of the past the status is not known: what became of the run came later. Where
-    ``width`` cells are too few a long name is cut, then the strategy goes, then what it is a fork
-    of: whose turn it is stays in sight.
+    Where ``width`` cells are too few a long name is cut, then the strategy goes, then what it is a
+    fork of: whose turn it is stays in sight.
     """
     record = detail.record
     look = fmt.status_look(record.status)
@@ -45,13 +43,10 @@ def identity(
     step = steps.place_of(record)
     stamp = int(detail.stamps[-1]) if len(detail.stamps) else None
     head: list[Part] = [(f"{look.text}  ", f"bold {style_of(look.role)}")]
-    if looking:
-        head = [("◀ past  ", "bold $text-warning")]
     tail: list[Part] = [("  step ", ""), (step, "bold")]
     if stamp is not None:
         tail.append((f"  {fmt.stamp(stamp, zone)}", "$text-accent"))
-    if not looking:
-        tail += _turn(detail, view, rate)
+    tail += _turn(detail, view, rate)
     strategy = f"  {safe_line(record.strategy, STRATEGY_CELLS)}" if record.name else ""
     origin = ""
     # A fork of a run with a name is called after it; another one looks just as its parent does.
@@ -103,24 +98,47 @@ def figures(record: RunRecord, currency: str, *, roomy: bool) -> Content:
     )
 
 
-def banner(
+def past(
     at: int,
+    wanted: int,
     record: RunRecord,
     when: str,
     shown: keys.Keys,
     width: int,
     works: Mapping[str, bool],
 ) -> Content:
-    """That the past is shown: which moment, and the keys that lead out of it or act there."""
-    exits = [("now", "now"), ("rewind", "rewind here"), ("fork", "fork here")]
-    words = "  ".join(
-        f"{shown.shown(keys.BY_ID[f'run.{name}'])}: {word}"
-        for name, word in exits
+    """The first line while one looks back: which moment of which run, and the keys that lead out
+    of it or act there, as many as ``width`` cells have room for.
+
+    ``at`` is the moment that the panels show, ``wanted`` the one that is being worked out, both in
+    settled grid points; ``when`` is the time of the first. What became of the run came later: no
+    status.
+    """
+    place = f"  step {steps.place(at, record.total_steps)}"
+    if wanted != at:
+        place += f" → {steps.number_of(wanted)}"
+    if record.step_index != record.total_steps:
+        place += f" (now: {steps.number_of(record.step_index)})"
+    place += f"  {when}"
+    name = safe_line(record.name or record.strategy, NAME_CELLS)
+    room = width - cells(PAST) - cells(place)
+    ways = _ways(shown, works, room - min(cells(name), LEAST_NAME))
+    name = safe_line(name, max(LEAST_NAME, room - cells(ways)))
+    gap = " " * max(0, room - cells(name) - cells(ways))
+    return Content.assemble((PAST, "bold"), (name, "bold"), place, gap, ways)
+
+
+def _ways(shown: keys.Keys, works: Mapping[str, bool], room: int) -> str:
+    """The keys out of the past; the way back to now, which the key bar has too, goes first."""
+    ways = [("now", "now"), ("rewind", "rewind here"), ("fork", "fork here")]
+    long = [
+        (shown.shown(keys.BY_ID[f"run.{name}"]), words)
+        for name, words in ways
         if works.get(name, True)
-    )
-    place = f"step {steps.number_of(at)} (now: {steps.number_of(record.step_index)}), {when}"
-    for text in (f"◀ looking back: {place} — {words}", f"◀ back: {place} — {words}"):
-        if cells(text) <= width:
-            break
-    head, _, rest = text.partition(" — ")
-    return Content.assemble((head, "bold"), (f" — {rest}", ""))
+    ]
+    short = [(key, words.partition(" ")[0]) for key, words in long]
+    for some in (long, *(short[first:] for first in range(len(short)))):
+        text = "".join(f"  {key}: {words}" for key, words in some)
+        if cells(text) <= room:
+            return text
+    return ""

@@ -44,7 +44,7 @@ class Looking(RunBase):
             self.look_now()
             return
         self.at = settled
-        self.show_banner()
+        self.show_head()
         self.refresh_keys()
         if now is None:
             return  # the first look at the run shows it
@@ -66,7 +66,7 @@ class Looking(RunBase):
             self.at = None
             self.deck.work.forget(f"past-{self.run_id}")
             self.show_now()
-            self.show_banner()
+            self.show_head()
             self.refresh_keys()
 
     def look_by(self, steps: int) -> None:
@@ -239,7 +239,7 @@ class Looking(RunBase):
         """How the lists are sorted."""
         raise NotImplementedError
 
-    def show_banner(self) -> None:
+    def show_head(self) -> None:
         """Say that the past is shown, or no longer."""
         raise NotImplementedError
 

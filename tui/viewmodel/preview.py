@@ -89,9 +89,7 @@ def facts(glance: Glance, currency: str) -> tuple[Facts, ...]:
         )
     about = [Fact(record.run_id, "")]
     if record.parent_run_id is not None:
-        about.append(
-            Fact(f"fork of {record.parent_run_id} from step {record.forked_at_step} on", "")
-        )
+        about.append(Fact(f"fork of {record.parent_run_id} from {record.forked_at_step}", ""))
     groups.append(Facts("Run", tuple(about)))
     return tuple(groups)
 

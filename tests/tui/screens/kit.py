@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from textual.pilot import Pilot
 from textual.screen import Screen
@@ -120,7 +120,8 @@ async def until(pilot: Pilot[None], holds: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > deadline:
-            raise AssertionError(f"never came true: {holds}")
+            shown = screen_text(cast("StepdeckApp", pilot.app))
+            raise AssertionError(f"never came true: {holds}\n{shown}")
         await pilot.pause(0.01)
     await pilot.pause()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -53,13 +55,13 @@ async def test_every_panel_shows_the_moment_and_nothing_later(gateway: Gateway) 
         assert all(int(row[0]) < 399 for row in made)
         text = screen_text(app)
         record = gateway.record(run_id)
-        assert "looking back: step 399 (now: 756)" in text
+        assert "◀ past  trend apple  step 399/756  " in text
         assert f"{record.equity:,.2f}" not in text
         assert record.sharpe is not None
         assert f"{record.sharpe:.2f}" not in str(screen.query_one("#figures"))
         assert "completed" not in text
         await pilot.press("end")
-        await until(pilot, lambda: "looking back" not in screen_text(app))
+        await until(pilot, lambda: "◀ past" not in screen_text(app))
         assert f"{record.equity:,.2f}" in screen_text(app)
         assert gateway.record(run_id) == record
 
@@ -204,7 +206,7 @@ async def test_a_live_run_goes_on_while_one_looks_back(gateway: Gateway) -> None
         await pilot.press("b", "h", "c")
         assert on_top(app, RunScreen)
         gateway.step(run_id, 4)
-        await until(pilot, lambda: "step 8/14" in screen_text(app))
+        await until(pilot, lambda: "step 8/124 (now: 14)  " in screen_text(app))
         assert at(app) == 9
         await pilot.press("full_stop")
         assert at(app) == 10
@@ -261,7 +263,7 @@ async def test_bars_that_are_gone_leave_the_rows(gateway: Gateway, tmp_path: obj
         await until(pilot, lambda: "No bars" in screen_text(app))
         await pilot.press("comma", "comma")
         await shows(app, pilot, 4)
-        assert "looking back: step 3 (now: 5)" in screen_text(app)
+        assert "◀ past  buy_and_hold  step 3/5  " in screen_text(app)
     again.close()
 
 
@@ -277,6 +279,6 @@ async def test_z_shows_times_in_utc(gateway: Gateway, key: str) -> None:
         await pilot.press(key)
         await until(pilot, lambda: "UTC" in screen_text(app).splitlines()[0])
         await pilot.press("comma")
-        await until(pilot, lambda: "UTC" in screen_text(app).splitlines()[2])
+        await until(pilot, lambda: re.match(r" ◀ past .* UTC ", screen_text(app)))
         await pilot.press(key)
         await until(pilot, lambda: "UTC" not in screen_text(app))

@@ -131,7 +131,7 @@ async def test_buttons_that_do_not_fit_are_behind_more(
     async with deck(gateway, size, run_id=by_name(gateway, "trend apple")) as (app, pilot):
         await ready(app, pilot)
         await pilot.press("comma")
-        await until(pilot, lambda: "looking back" in screen_text(app))
+        await until(pilot, lambda: "◀ past" in screen_text(app))
         lines = screen_text(app).splitlines()
         assert all(len(line.rstrip()) <= size[0] for line in lines)
         shown = [button for button in app.screen.query("ActionButton") if button.display]

@@ -186,7 +186,7 @@ async def test_fork_asks_for_the_step_and_opens_the_fork(gateway: Gateway) -> No
         assert keys[keys.index(parent) + 1] == opened.run_id
         assert table.rows[keys.index(opened.run_id)].cells[1].text.startswith("└ ")
         table.move_to_key(opened.run_id)
-        await until(pilot, lambda: f"fork of {parent} from step 100 on" in screen_text(app))
+        await until(pilot, lambda: f"fork of {parent} from 100" in screen_text(app))
         await pilot.press("c")
         await until(pilot, lambda: "Compare 2 runs" in screen_text(app))
 
@@ -238,7 +238,7 @@ async def test_the_run_beneath_takes_what_is_changed(gateway: Gateway, tmp_path:
     async with deck(gateway, (160, 50), config_path=path, run_id=run_id) as (app, pilot):
         await until(pilot, lambda: "━━ equity" in screen_text(app) and "+$" in screen_text(app))
         await pilot.press("comma")
-        await until(pilot, lambda: "looking back" in screen_text(app))
+        await until(pilot, lambda: "◀ past" in screen_text(app))
         for key, text in ((".currency", "€"), (".ascii", "1")):
             await open_settings(app, pilot, key)
             await pilot.press("enter")
@@ -249,7 +249,7 @@ async def test_the_run_beneath_takes_what_is_changed(gateway: Gateway, tmp_path:
         await until(pilot, lambda: "$" not in screen_text(app) and "+€" in screen_text(app))
         await until(pilot, lambda: "* equity" in screen_text(app))
         await pilot.press("0")
-        await until(pilot, lambda: "looking back" not in screen_text(app))
+        await until(pilot, lambda: "◀ past" not in screen_text(app))
         await until(pilot, lambda: "$" not in screen_text(app) and "+€" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: on_top(app, RunsScreen))
