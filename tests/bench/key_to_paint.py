@@ -174,9 +174,9 @@ def steps(deck: Deck, pauses: random.Random) -> list[float]:
         deck.loses("1 interrupted")
     deck.press("enter")
     deck.sees("Decisions")
-    at = int(deck.finds(rf"(\d+)/{HAND_STEPS}")[1])
+    at = int(deck.finds(rf"(\d+)/{HAND_STEPS - 1}")[1])
     times = [
-        paint(deck, ".", f"{number}/{HAND_STEPS}".encode(), pauses)
+        paint(deck, ".", f"{number}/{HAND_STEPS - 1}".encode(), pauses)
         for number in range(at + 1, at + 1 + OTHERS)
     ]
     deck.press("esc")

@@ -58,9 +58,8 @@ class Gateway(Reading):
     ) -> Self:
         """Open the ledger at ``path``; with ``write``, host runs and recover orphans.
 
-        ``app`` cuts engine time into the short slices that a screen beside it needs, and lets it
-        ask for its turn. Raises ``LedgerError`` of a kind for a file that cannot be used; nothing
-        is touched then.
+        ``app`` lets a screen in this process ask for its turn. Raises ``LedgerError`` of a kind for
+        a file that cannot be used; nothing is touched then.
         """
         if not write:
             Reader.open(path).close()
@@ -82,11 +81,7 @@ class Gateway(Reading):
         service = RunService(ledger, instance, limits=limits, surface=surface)
         if limits.recover_on_start:
             recover(ledger, instance, service.clock, service.liveness)
-        host = Host(
-            service,
-            slice_seconds=0.005 if app else 0.02,
-            courtesy=Courtesy() if app else None,
-        )
+        host = Host(service, courtesy=Courtesy() if app else None)
         return cls(path, ledger, service, host)
 
     def close(self, live: Leave = "interrupt") -> None:
