@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 FOCUSED_SECONDS: Final = 0.1
+RESTING_SECONDS: Final = 0.2
+REST_AFTER_SECONDS: Final = 5.0
 UNFOCUSED_SECONDS: Final = 1.0
+"""How often the ledger is looked at: usually, when nothing has been new for a while, and while
+nobody looks."""
 LOOK_ANYWAY_SECONDS: Final = 2.0
 RATE_SECONDS: Final = 3.0
 SPARK_POINTS: Final = 24
@@ -117,6 +121,7 @@ class Poller:
         self._due = False
         self._version: tuple[int, int | None] | None = None
         self._looked_at = -LOOK_ANYWAY_SECONDS
+        self._news_at = 0.0
         self._whole_version: tuple[int, int | None] | None = None
         self._whole_at = 0.0
         self._trouble: str | None = None
@@ -186,7 +191,14 @@ class Poller:
                 self._say_trouble(None)
                 if tick is not None and not self._stopping:
                     self._post(Polled(tick))
-            self._wake.wait(FOCUSED_SECONDS if self._focused else UNFOCUSED_SECONDS)
+            self._wake.wait(self._pause)
+
+    @property
+    def _pause(self) -> float:
+        if not self._focused:
+            return UNFOCUSED_SECONDS
+        resting = self._monotonic() - self._news_at > REST_AFTER_SECONDS
+        return RESTING_SECONDS if resting else FOCUSED_SECONDS
 
     def _say_trouble(self, error: StepdeckError | None) -> None:
         text = None if error is None else str(error)
@@ -246,7 +258,7 @@ class Poller:
             self.look_now()
         if self._tick is not None and not asked and _same(self._tick, tick):
             return None
-        self._tick = tick
+        self._tick, self._news_at = tick, now
         return tick
 
     def _followed(

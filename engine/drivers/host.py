@@ -33,9 +33,11 @@ from engine.store.reader import Reader
 
 log = logging.getLogger(__name__)
 
-WATCH_SECONDS = 0.05
 BUSY_WATCH_SECONDS = 0.01
-"""How often the ledger is looked at for commands: while runs move here, and while none does."""
+WATCH_SECONDS = 0.05
+IDLE_WATCH_SECONDS = 0.5
+"""How often the ledger is looked at for commands: while runs move here, while some stand here, and
+while there is none that anybody could command."""
 HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 STUCK_SECONDS = 2.0
@@ -98,6 +100,7 @@ class Host:
         self._quiet = threading.Condition(lock)
         self._closing = False
         self._stop_watching = threading.Event()
+        self._stirred = threading.Event()
         self._busy_since: dict[threading.Thread, float] = {}
         self._slices: dict[_Lane, float] = {}
         self._acts = Courtesy(service.clock, most_seconds=ACT_SECONDS)
@@ -117,6 +120,7 @@ class Host:
 
     def enqueue(self, session: Session) -> None:
         """Let ``session`` have its turns, if it can move."""
+        self._stirred.set()
         with self._wake:
             lane = self._lanes.get(session.run_id)
             if lane is None or lane.session is not session:
@@ -151,6 +155,7 @@ class Host:
             self._closing = True
             self._wake.notify_all()
         self._stop_watching.set()
+        self._stirred.set()
         clock = self.service.clock
         until = clock.monotonic() + timeout
         for thread in [*self._busy_since, self._watcher, self._pulse]:
@@ -381,9 +386,10 @@ class Host:
         service = self.service
         clock = service.clock
         retry, seen = clock.monotonic(), -1
-        while not self._stop_watching.wait(
-            BUSY_WATCH_SECONDS if self._working or self._queue else WATCH_SECONDS
-        ):
+        while True:
+            self._rest()
+            if self._stop_watching.is_set():
+                return
             now = clock.monotonic()
             self._end_slices(now - LONGEST_SLICE_SECONDS)
             self._replace_stuck(now)
@@ -399,6 +405,16 @@ class Host:
             if version != seen or desk.more:
                 seen = version
                 desk.answer_pending(reader)
+
+    def _rest(self) -> None:
+        """The watcher's pause, which a run that comes to this host cuts short."""
+        seconds = IDLE_WATCH_SECONDS
+        if self._working or self._queue:
+            seconds = BUSY_WATCH_SECONDS
+        elif self.service.sessions:
+            seconds = WATCH_SECONDS
+        if self._stirred.wait(seconds):
+            self._stirred.clear()
 
     def _beat(self) -> None:
         """The heart has a thread of its own: it must not wait for the ledger with the watcher."""
