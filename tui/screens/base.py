@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, Static
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tui.app import StepdeckApp
 
 SMALLEST: Final = (60, 18)
+WIDTHS: Final = [(0, "-narrow"), (100, "-comfortable"), (150, "-wide")]
+HEIGHTS: Final = [(0, "-low"), (32, "-middling"), (45, "-tall")]
 _STYLES: Final = {
     "strong": "bold",
     "muted": "$text-muted",
@@ -61,7 +64,33 @@ def too_small(width: int, height: int) -> str | None:
     return f"too small: {' and '.join(lacks)} needed"
 
 
-class DeckScreen(Screen[None]):
+def size_classes(size: Size) -> set[str]:
+    """The classes of a window of so many cells, one for its width and one for its height."""
+    return {
+        next(name for least, name in reversed(steps) if cells >= least)
+        for cells, steps in ((size.width, WIDTHS), (size.height, HEIGHTS))
+    }
+
+
+class MountedOnce(Screen[ResultT]):
+    """A screen that is styled as it is mounted, and not once more when it is first in sight.
+
+    Textual would look for the rules of every widget again, which is half of what it costs to open
+    one.
+    """
+
+    _was_in_sight = False
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        """It comes into sight; later on settings and theme may have changed meanwhile.
+
+        Textual calls its own handler of the same name after this one.
+        """
+        event.refresh_styles = event.refresh_styles and self._was_in_sight
+        self._was_in_sight = True
+
+
+class DeckScreen(MountedOnce[None]):
     """A full screen: its own widgets above one line of keys.
 
     ``places`` are the registry's places whose actions work here, beside those everywhere.
@@ -69,8 +98,8 @@ class DeckScreen(Screen[None]):
 
     places: ClassVar[tuple[Place, ...]] = ()
     BINDINGS = keys.bindings(Place.EVERYWHERE, ids=keys.ON_SCREEN)
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-comfortable"), (150, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-middling"), (45, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     # The actions that a key does which a field would otherwise keep: enter, where one is written.
     ends_typing: ClassVar[frozenset[str]] = frozenset()
@@ -82,6 +111,8 @@ class DeckScreen(Screen[None]):
         return cast("StepdeckApp", self.app)
 
     def compose(self) -> ComposeResult:
+        # Before there is anything to be styled; Textual's first event of the size comes after.
+        self.set_class(True, *size_classes(self.app.size), update=False)
         yield from self.compose_deck()
         yield KeyBar()
         yield Static("", id="too-small", markup=False)
@@ -181,7 +212,7 @@ class DeckScreen(Screen[None]):
         self.query_one(KeyBar).refresh()
 
 
-class DeckDialog(ModalScreen[ResultT]):
+class DeckDialog(MountedOnce[ResultT], ModalScreen[ResultT]):
     """A dialog over a screen."""
 
     # Textual's own tab waits in the queue of the field it leaves; enter at its heels would still
