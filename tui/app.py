@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WRITING_SECONDS: Final = 0.002
-STILL_SECONDS: Final = 2
+PAUSE_SECONDS: Final = 0.25
 
 
 def utc_now() -> datetime:
@@ -98,7 +98,7 @@ class StepdeckApp(App[None]):
         self._leaving: Leave = "stay"
         self.key_is_fields = False
         self._answering = False
-        self._seconds_still = 0
+        self._pause: asyncio.TimerHandle | None = None
         self.set_keymap(self.keys.keymap)
         self._take_theme()
 
@@ -130,7 +130,7 @@ class StepdeckApp(App[None]):
                 await super().on_event(event)
             self.key_is_fields = False
             self._answering = True
-            self._seconds_still = 0
+            self._still()
         else:
             await super().on_event(event)
 
@@ -144,6 +144,18 @@ class StepdeckApp(App[None]):
     def _answered(self) -> None:
         self.gateway.key_answered()
         sweeping.after_frame()
+        self._still()
+        self._pause = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._in_pause)
+
+    def _still(self) -> None:
+        """Somebody is typing: there is no pause yet."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+    def _in_pause(self) -> None:
+        self._pause = None
+        sweeping.in_pause()
 
     async def _leaves_field(self, key: str) -> bool:
         """Let a key that leaves a field do so now, so that the key behind it finds the list."""
@@ -223,8 +235,7 @@ class StepdeckApp(App[None]):
         self.files.stop()
 
     def _second_passed(self) -> None:
-        self._seconds_still += 1
-        if self._seconds_still >= STILL_SECONDS:
+        if self._pause is None:
             sweeping.in_pause()
         screens = self._deck_screens()
         if screens and screens[-1] is self.screen:

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.tui.screens.kit import create, deck, reach, until
 from tui import sweeping
+from tui.gateway import Gateway
+from tui.screens.run import RunScreen
+from tui.screens.runs import RunsScreen
 
 
 @pytest.fixture
@@ -53,3 +57,20 @@ def test_what_stayed_is_looked_at_in_a_pause(looked: list[int]) -> None:
     looked.clear()
     sweeping.in_pause()
     assert looked == [2]
+
+
+async def test_a_screen_that_was_closed_is_gone_after_a_moment_without_a_key(
+    gateway: Gateway, looked: list[int]
+) -> None:
+    """Not with one of the next ones to be opened, which would wait for it."""
+    run_id = create(gateway, "buy_and_hold")
+    reach(gateway, run_id, "completed")
+    async with deck(gateway, (80, 24)) as (app, pilot):
+        await pilot.press("g")
+        looked.clear()
+        for _ in range(2):
+            await pilot.press("enter")
+            await until(pilot, lambda: isinstance(app.screen, RunScreen))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await until(pilot, lambda: 1 in looked)
