@@ -38,6 +38,15 @@ class Slow(Strategy):
         print("to nobody's screen")
         time.sleep(0.005)
 
+class Loud(Strategy):
+    '''Writes as a library in C does, and starts a program that writes.'''
+
+    def decide(self, obs):
+        import os, subprocess
+        if obs.step == 5:
+            os.write(1, b"past python")
+            subprocess.run(["echo", "another program"])
+
 class Broken(Strategy):
     '''Raises at step 5.'''
 
@@ -118,6 +127,16 @@ def test_prints_of_a_strategy_stay_out_of_the_document(stepdeck: Command, strate
     done = stepdeck("run", f"{strategies}:Slow", "--end", "2000-03-31", "--json")
     assert done.document["status"] == "completed"
     assert "to nobody's screen" not in done.out + done.err
+
+
+def test_what_goes_past_python_stays_out_of_the_document(
+    stepdeck: Command, strategies: Path
+) -> None:
+    """A library in C and a program that a strategy starts write to stderr: stdout is the result."""
+    done = stepdeck("run", f"{strategies}:Loud", "--end", "2000-03-31", "--json")
+    assert done.document["status"] == "completed"
+    assert "past python" in done.err
+    assert "another program" in done.err
 
 
 @pytest.mark.parametrize("flag", [(), ("--json",)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from contextlib import closing
@@ -99,3 +100,43 @@ def test_no_byte_of_a_name_reaches_the_terminal(
     # Textual's own shapes of the mouse pointer are the only commands to the system.
     assert set(re.findall(rb"\x1b\]([0-9]*)", app.raw)) == {b"22"}
     assert app.afterwards == ""
+
+
+LOUD = """
+import os
+import subprocess
+
+from engine import Strategy
+
+
+class Loud(Strategy):
+    def decide(self, obs):
+        if obs.step == 5:
+            os.write(1, b"past python")
+            subprocess.run(["echo", "another program"])
+"""
+
+
+def test_what_goes_past_python_stays_out_of_the_screen(
+    deck: OpenDeck, shell: Shell, tmp_path: Path
+) -> None:
+    """What a library in C and a started program write to stdout stands in the log of the app."""
+    loud = tmp_path / "loud.py"
+    loud.write_text(LOUD, "utf-8")
+    run_id = shell.run(
+        "run", f"{loud}:Loud", "--symbols", "IBM", "--end", "2000-06-30", "--paused"
+    ).strip()
+    app = deck(run_id)
+    app.sees("interrupted")
+    app.press("R")
+    app.sees("paused")
+    app.press("space")
+    app.sees("completed")
+    app.press("q")
+    assert app.leaves() == 0
+    assert b"past python" not in app.raw
+    assert b"another program" not in app.raw
+    (log,) = Path(os.environ["XDG_STATE_HOME"]).rglob("stepdeck.log")
+    said = log.read_text("utf-8")
+    assert "past python" in said
+    assert "another program" in said

@@ -21,6 +21,7 @@ import click
 from engine.errors import LedgerError
 from engine.model import RunRecord
 from tui.commands.common import Deck, print_json, report
+from tui.commands.streams import stdout_kept
 from tui.plain import run_document, run_text
 from tui.safe import safe_line
 from tui.viewmodel.stalled import stalled_text
@@ -83,7 +84,7 @@ def drive(
     ``interrupted`` in the answer.
     """
     gateway = deck.open(write=True, create=create)
-    with Signals().caught() as signals:
+    with stdout_kept(), Signals().caught() as signals:
         signals.still = gateway.still
         try:
             record = _follow(gateway, begin(gateway).run_id, signals)

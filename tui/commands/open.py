@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +14,7 @@ import click
 
 from engine.errors import InvalidOption
 from tui.commands.common import Deck, db_option, pass_deck
+from tui.commands.streams import stdout_kept
 from tui.safe import safe_line
 
 if TYPE_CHECKING:
@@ -79,12 +82,15 @@ def show_app(
     from tui.driver import attentive, enduring
 
     app = StepdeckApp(gateway, deck.settings, run_id=run_id, read_only=read_only)
+    # The terminal is drawn on through stderr; a page is sent on stdout, by the driver's own writes.
+    stdout: AbstractContextManager[None] = contextlib.nullcontext()
     if os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver"):
         from tui.web.driver import PageDriver
 
         app.driver_class = PageDriver
     else:
         app.driver_class = enduring(app.driver_class)
+        stdout = stdout_kept(deck.settings.log_path)
     app.driver_class = attentive(app.driver_class, gateway.key_came)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
@@ -94,7 +100,8 @@ def show_app(
     for number in _ENDING:
         signal.signal(number, leave)
     try:
-        app.run()
+        with stdout:
+            app.run()
     finally:
         # The first has been heeded. What leaves the ledger in order is not to be cut short by the
         # next, up to the process's own end.
