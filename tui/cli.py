@@ -177,6 +177,9 @@ def call(argv: Sequence[str]) -> int:
             return int(stepdeck.invoke(ctx) or 0)
     except click.exceptions.Exit as done:
         return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.format_message(), err=True)
+        return bare.exit_code
     except click.ClickException as error:
         report(describe(error, argv), as_json=as_json)
         return error.exit_code

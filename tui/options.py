@@ -30,6 +30,7 @@ PROFILES: Final[Mapping[str, Costs]] = {
 TIMEFRAMES: Final = ("1Min", "5Min", "15Min", "1Hour", "1Day")
 CALENDARS: Final = ("XNYS", "24/7", "none")
 UNIVERSES: Final = ("djia30",)
+ISOLATE_MB: Final = RunRequest("buy_and_hold").isolate_memory
 FILL_RULES: Final[tuple[FillRule, ...]] = ("next_open", "close")
 
 
@@ -103,7 +104,11 @@ OPTIONS: Final[tuple[RunOption, ...]] = (
     RunOption("break", "many", "Pause where this holds; may be repeated.", metavar="EXPR"),
     RunOption("isolate", "flag", "Run the strategy in a process of its own."),
     RunOption(
-        "isolate-memory", "integer", "Memory it may take there, in MB.", "2048", metavar="MB"
+        "isolate-memory",
+        "integer",
+        "Memory it may take there, in MB.",
+        str(ISOLATE_MB),
+        metavar="MB",
     ),
     RunOption("baselines", "switch", "Run buy-and-hold beside it.", "yes"),
 )
@@ -150,14 +155,14 @@ def build_request(strategy: str, values: Mapping[str, Value]) -> RunRequest:
             seed=given.integer("seed"),
         ),
         name=given.text("name"),
-        tags=tuple(given.many("tag")),
+        tags=tuple(dict.fromkeys(given.many("tag"))),
         agent_id=given.text("agent"),
         speed=given.optional_number("speed"),
         paused=given.flag("paused"),
         baselines=given.flag("baselines", default=True),
         breakpoints=tuple(given.many("break")),
         isolate=given.flag("isolate"),
-        isolate_memory=given.integer("isolate-memory", 2048),
+        isolate_memory=given.integer("isolate-memory", ISOLATE_MB),
     )
 
 
@@ -166,6 +171,12 @@ def _refuse_idle(strategy: str, given: _Given) -> None:
     if given.flag("isolate") and (strategy == "manual" or strategy.startswith("tape:")):
         raise InvalidOption(
             f"{strategy} has no strategy to isolate", field="isolate", remedy="leave --isolate out"
+        )
+    if not given.flag("isolate") and given.integer("isolate-memory", ISOLATE_MB) != ISOLATE_MB:
+        raise InvalidOption(
+            "isolate-memory is of a strategy in a process of its own",
+            field="isolate-memory",
+            remedy="give --isolate too, or leave it out",
         )
     source, zone = given.text("source") or "sample", given.text("tz") or "UTC"
     if zone != "UTC" and source.partition(":")[0] in ("sample", "synthetic"):
@@ -364,7 +375,7 @@ def _differences(request: RunRequest) -> list[tuple[str, str]]:
         ("paused", request.paused, False),
         *(("break", text, None) for text in request.breakpoints),
         ("isolate", request.isolate, False),
-        ("isolate-memory", request.isolate_memory, plain.isolate_memory),
+        ("isolate-memory", request.isolate_memory if request.isolate else ISOLATE_MB, ISOLATE_MB),
         ("baselines", request.baselines, True),
     ]
     return [(name, _shown(value)) for name, value, default in rows if value != default]

@@ -111,6 +111,30 @@ def test_flags_and_sources_of_a_later_version_are_refused_by_name(
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--symbols", ""), "symbols is empty; leave it out"),
+        (("--tag", "a", "--tag", ""), "tag is empty; leave it out"),
+        (("--isolate-memory", "500"), "give --isolate too"),
+    ],
+)
+def test_options_that_would_do_nothing_or_too_much_are_refused(
+    stepdeck: Command, ledger: Path, words: tuple[str, ...], said: str
+) -> None:
+    """An unset variable of a shell is no wish for all symbols: status 2, no row."""
+    refused(stepdeck("run", "sma_cross", *words), 2, said)
+    assert not ledger.exists()
+
+
+def test_a_group_of_commands_alone_explains_itself(stepdeck: Command) -> None:
+    """Its help on stderr, a line a line, and the status of a command line that lacks a word."""
+    done = stepdeck("data")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("Usage: stepdeck data [OPTIONS] COMMAND")
+    assert len(done.err.splitlines()) > 5
+
+
+@pytest.mark.parametrize(
     "words",
     [
         *((verb, "@1") for verb in sorted(NOT_YET)),

@@ -159,7 +159,7 @@ requests = st.builds(
         seed=st.integers(0, 2**63 - 1),
     ),
     name=st.none() | words,
-    tags=st.lists(words).map(tuple),
+    tags=st.lists(words, unique=True).map(tuple),
     speed=st.none() | positive,
     paused=st.booleans(),
     baselines=st.booleans(),

@@ -72,16 +72,21 @@ def _set_db(ctx: click.Context, _param: click.Parameter, value: Path | None) -> 
         deck.db = value
 
 
-def db_option(verb: Verb) -> Verb:
-    """``--db PATH``, on every command; the innermost one holds."""
-    option = click.option(
+def ledger_option(text: str) -> Callable[[Verb], Verb]:
+    """``--db PATH`` with a help of its own; the innermost one of a command line holds."""
+    return click.option(
         "--db",
         type=click.Path(path_type=Path, dir_okay=False),
         expose_value=False,
         callback=_set_db,
-        help="The ledger [default: $STEPDECK_DB, else runs.db among your data].",
+        help=text,
     )
-    return option(verb)
+
+
+def db_option(verb: Verb) -> Verb:
+    """``--db PATH``, on every command."""
+    text = "The ledger [default: $STEPDECK_DB, else runs.db among your data]."
+    return ledger_option(text)(verb)
 
 
 def json_option(verb: Verb) -> Verb:

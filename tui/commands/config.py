@@ -9,6 +9,7 @@ import click
 
 from engine.errors import InvalidOption
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
+from tui.format import DASH
 
 
 @click.group("config")
@@ -54,8 +55,15 @@ def show(deck: Deck, as_json: bool) -> None:
         return
     from tui.plain import table
 
-    cells = [(row["key"], str(row["value"]), row["origin"]) for row in rows]
+    cells = [(row["key"], value_text(row["value"]), row["origin"]) for row in rows]
     click.echo(table(("setting", "value", "from"), cells, left=(0, 1, 2)))
+
+
+def value_text(value: object) -> str:
+    """A setting as `config.toml` has it; a dash where nothing is set and the app chooses."""
+    if value is None or value == {}:
+        return DASH
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def settings_rows(deck: Deck) -> list[dict[str, Any]]:

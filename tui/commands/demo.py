@@ -14,7 +14,7 @@ import click
 
 from engine.errors import StepdeckError
 from engine.model import Rules, RunRequest
-from tui.commands.common import Deck, db_option, pass_deck
+from tui.commands.common import Deck, ledger_option, pass_deck
 from tui.commands.open import require_terminal, show_app
 from tui.gateway import Gateway
 
@@ -54,7 +54,7 @@ REQUESTS: Final = (
 
 
 @click.command("demo")
-@db_option
+@ledger_option("A ledger to keep [default: one that is thrown away].")
 @pass_deck
 def demo(deck: Deck) -> int:
     """Three strategies running on real sample data and one run to step by hand, in the app.

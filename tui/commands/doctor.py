@@ -11,7 +11,7 @@ import click
 
 from engine.errors import LedgerError
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
-from tui.commands.config import settings_rows
+from tui.commands.config import settings_rows, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from engine.store.health import Health
 
 OPTIONAL: Final = {
-    "serve": ("fastapi", "uvicorn"),
-    "cluster": ("distributed",),
     "fast": ("numba",),
+    "report": ("quantstats",),
+    "web": ("textual_serve",),
 }
 PACKAGES: Final = ("numpy", "pandas", "pyarrow", "TA-Lib", "exchange_calendars", "textual")
 
@@ -195,8 +195,7 @@ def _text(document: dict[str, Any]) -> str:
     kept += [("notice", notice) for notice in ledger["notices"]]
     kept += [("problem", problem) for problem in ledger["problems"]]
     settings = [
-        (row["key"], "–" if row["value"] is None else str(row["value"]), row["origin"])
-        for row in document["settings"]
+        (row["key"], value_text(row["value"]), row["origin"]) for row in document["settings"]
     ]
     extras = [
         (name, "installed" if there else "not installed")

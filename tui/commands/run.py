@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.errors import InvalidOption
 from tui.commands.common import Deck, db_option, json_option, pass_deck, print_json
 from tui.options import BY_NAME, NOT_YET, OPTIONS, RunOption, Value, build_request
 
@@ -55,6 +56,10 @@ def request_of(deck: Deck, strategy: str, given: Mapping[str, Value]) -> RunRequ
     """The request of a command line whose options ``declare`` declared. Raises ``InputError``."""
     names = {_argument(name): name for name in (*BY_NAME, *NOT_YET)}
     values = {names[name]: value for name, value in given.items()}
+    for name, value in values.items():
+        # An unset variable of a shell, most likely: all of something is not what was meant by it.
+        if value == "" or (isinstance(value, tuple) and "" in value):
+            raise InvalidOption(f"{name} is empty", field=name, remedy="leave it out, or fill it")
     if values.get("costs") is None:
         values["costs"] = deck.settings.costs
     return build_request(strategy, values)
