@@ -15,7 +15,7 @@ from tui.keys import Action, Keys, Place
 from tui.screens.base import DeckDialog
 from tui.steps import RULE
 
-WIDE = 100  # columns from which the ids of the keymap fit beside the text
+AROUND: Final = 7  # columns of the dialog's frame, its padding and the scroll bar
 FILTERS = (
     ("sma", "the word in id, name, strategy or symbols"),
     ("status:running,paused", "either status; also active, done"),
@@ -59,14 +59,18 @@ class HelpScreen(DeckDialog[None]):
         self._works = works
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog help"):
+        wide = width_with_ids(self.deck.keys, self._here) + AROUND
+        ids = wide <= self.app.size.width * 0.94
+        with Vertical(classes="dialog help") as dialog:
+            if ids:
+                dialog.styles.width = max(wide, 96)
             yield Static("Keys here", classes="dialog-title", markup=False)
             with VerticalScroll(can_focus=True):
                 yield Static(
                     help_text(
                         self.deck.keys,
                         self._here,
-                        ids=self.app.size.width >= WIDE,
+                        ids=ids,
                         read_only=self.deck.read_only,
                         works=self._works,
                     ),
@@ -83,6 +87,13 @@ class HelpScreen(DeckDialog[None]):
     def action_close(self) -> None:
         """Go on."""
         self.dismiss(None)
+
+
+def width_with_ids(shown: Keys, here: Sequence[Place]) -> int:
+    """Cells of the longest line of ``help_text`` with ``ids``."""
+    actions = keys.of(*here, Place.EVERYWHERE)
+    texts = ([shown.shown(one, every=True) for one in actions], [one.help for one in actions])
+    return sum(2 + max(map(len, some)) for some in (*texts, [one.id for one in actions]))
 
 
 def help_text(

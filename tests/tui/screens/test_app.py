@@ -21,7 +21,7 @@ from tui.screens.compare import CompareScreen
 from tui.screens.dialogs import ConfirmDialog, ErrorDialog, QuitDialog
 from tui.screens.export import ExportDialog
 from tui.screens.go_to import GoToDialog
-from tui.screens.help import HelpScreen, help_text
+from tui.screens.help import HelpScreen, help_text, width_with_ids
 from tui.screens.indicators import IndicatorsDialog
 from tui.screens.log import LogScreen
 from tui.screens.new_run import NewRunScreen
@@ -59,6 +59,9 @@ def test_help_names_every_action_of_its_places() -> None:
         for action in keys.of(place, Place.LIST, Place.EVERYWHERE):
             assert action.help in text
             assert action.id in text
+        # As wide as its dialog is made: a line of a key is one line.
+        named = [line for line in text.splitlines() if line.endswith(tuple(keys.BY_ID))]
+        assert max(map(len, named)) <= width_with_ids(keys.Keys(), (place, Place.LIST))
 
 
 def test_every_action_has_its_method() -> None:
