@@ -33,7 +33,8 @@ def stdout_kept(instead: Path | None = None) -> Iterator[None]:
     before.flush()
     # Open to the process's end: what a run that hangs prints is caught in front of it until then.
     stdout = os.fdopen(os.dup(OUT), "w", encoding=before.encoding, errors=before.errors)
-    sys.stdout = stdout
+    # Both: what asks how large the terminal is asks the second.
+    sys.stdout = sys.__stdout__ = stdout  # type: ignore[misc]
     if instead is None:
         os.dup2(ERR, OUT)
     else:
