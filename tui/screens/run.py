@@ -124,9 +124,7 @@ class RunScreen(Source, Trading, Lists):
         self.show_head()
         self._want_bars()
         self.follow_source()
-        if self._when_still is not None and detail.record.status != "running":
-            then, self._when_still = self._when_still, None
-            then()
+        self.go_on()
 
     @property
     def _rewinds(self) -> int:

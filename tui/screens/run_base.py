@@ -45,6 +45,8 @@ class RunBase(DeckScreen):
         # What was asked of the run and is not answered yet, as it finishes "could not …".
         self._waits: deque[str] = deque()
         self._when_still: Callable[[], None] | None = None
+        # The run as the last answer told it: what comes after is about that moment or a later one.
+        self._told: RunRecord | None = None
 
     @property
     def record(self) -> RunRecord | None:
@@ -135,15 +137,18 @@ class RunBase(DeckScreen):
         """What was asked first of the run and is not done yet."""
         return self._waits[0] if self._waits else None
 
-    def answered(self) -> None:
-        """What was asked first has been done, or refused."""
+    def answered(self, record: RunRecord | None = None) -> None:
+        """What was asked first has been done, and the run is now as in ``record``; or refused."""
         if self._waits:
             self._waits.popleft()
+        if record is not None and record.run_id == self.run_id:
+            self._told = record
 
     def on_failed(self, message: Failed) -> None:
-        """It was refused; the app says why."""
+        """It was refused; the app says why. What was to come after it does not."""
         if message.title in self._waits:
             self.answered()
+            self._when_still = None
 
     def cancel_run(self) -> None:
         """Cancel it at once: what waits for it to stand will not come."""
@@ -158,12 +163,32 @@ class RunBase(DeckScreen):
         return True
 
     def once_still(self, then: Callable[[], None]) -> None:
-        """Do ``then`` once the run stands: one that moves by itself is paused first."""
+        """Do ``then`` once the run stands: one that moves by itself is paused first.
+
+        Keys act in their order: what was asked before is done first, and seen.
+        """
         head = self.head
         if head is None:
             return
+        self._when_still = then
         if head.status == "running" and not head.by_hand:
-            self._when_still = then
             self.ask("pause the run", "play", partial(self.deck.gateway.pause, self.run_id))
         else:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Do what waits for the run to stand, if it does, and what was asked of it is seen."""
+        if self._when_still is not None and self.stands:
+            then, self._when_still = self._when_still, None
             then()
+
+    @property
+    def stands(self) -> bool:
+        """Whether it does not move by itself, and what was asked of it is done and seen."""
+        record, told = self.record, self._told
+        if record is None or self._waits or (record.status == "running" and not record.by_hand):
+            return False
+        return told is None or (told.rewind_count, told.step_index) <= (
+            record.rewind_count,
+            record.step_index,
+        )

@@ -231,7 +231,8 @@ class Transport(Looking):
     def on_acted(self, message: Acted) -> None:
         """The service has done it: look at once; a run that was made opens."""
         message.stop()
-        self.answered()
+        self.answered(message.records[0] if message.records else None)
+        self.go_on()
         self.deck.poller.look_now()
         if message.action in BACK:
             (record,) = message.records

@@ -58,20 +58,9 @@ class TicketDialog(DeckDialog[Decision | None]):
 
     def compose(self) -> ComposeResult:
         shown = self.deck.keys
-        standing, currency = self._standing, self.deck.settings.currency
         with Vertical(classes="dialog ticket"):
             yield Static("", id="ticket-title", classes="dialog-title", markup=False)
-            yield Static(
-                Content.assemble(
-                    ("last close ", "$text-muted"),
-                    fmt.price(standing.prices.get(self._symbol)),
-                    ("   held ", "$text-muted"),
-                    fmt.quantity(standing.held(self._symbol)),
-                    ("   cash ", "$text-muted"),
-                    fmt.money(standing.cash, currency),
-                ),
-                id="ticket-account",
-            )
+            yield Static(self._account(), id="ticket-account")
             yield Static("", id="ticket-orders", markup=False)
             with Vertical(id="ticket-fields"):
                 with Horizontal(classes="pair"):
@@ -94,6 +83,24 @@ class TicketDialog(DeckDialog[Decision | None]):
                 yield ActionButton("ticket.remove", shown)
                 yield ActionButton("ticket.place", shown, every=True)
                 yield ActionButton("ticket.close", shown)
+
+    def _account(self) -> Content:
+        standing = self._standing
+        return Content.assemble(
+            ("last close ", "$text-muted"),
+            fmt.price(standing.prices.get(self._symbol)),
+            ("   held ", "$text-muted"),
+            fmt.quantity(standing.held(self._symbol)),
+            ("   cash ", "$text-muted"),
+            fmt.money(standing.cash, self.deck.settings.currency),
+        )
+
+    def stand(self, standing: Standing, step: int) -> None:
+        """What was asked before the ticket is done: it is for the decision that is due now."""
+        self._standing, self._step = standing, step
+        if self.is_current and self.is_mounted:
+            tell(self.query_one("#ticket-account", Static), self._account())
+            self._estimate()
 
     def _first_size(self) -> str:
         # Selling begins with all that is held, the usual wish; buying with nothing.

@@ -155,6 +155,31 @@ async def test_buy_then_sell_by_the_ticket(gateway: Gateway) -> None:
         assert [fill.side for fill in reader.fills(run_id)] == ["buy", "sell"]
 
 
+async def test_a_ticket_behind_a_step_is_for_the_decision_after_it(gateway: Gateway) -> None:
+    """Keys act in their order, however fast: no order is refused for a step of one's own."""
+    run_id = manual(gateway)
+    assert gateway._service is not None
+    session = gateway._service.sessions[run_id]
+    async with deck(gateway, (80, 24), run_id=run_id) as (app, pilot):
+        await ready(app, pilot)
+        with session.lock:  # held up, as by a disk that is slow
+            await pilot.press("full_stop", "full_stop", "b", *"5")
+            await until(pilot, lambda: "decision 0," in screen_text(app))
+        await until(pilot, lambda: "decision 2," in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: rows(app, "positions"))
+        with session.lock:
+            await pilot.press("full_stop", "b", *"7", "enter", "full_stop")
+            await pilot.press("c")
+        await until(pilot, lambda: not rows(app, "positions"))
+        placed = gateway.reader().orders(run_id)
+        assert [(order.step_index, order.side) for order in placed] == [
+            (2, "buy"),
+            (4, "buy"),
+            (6, "sell"),
+        ]
+
+
 async def test_close_sells_all_of_the_symbol_shown(gateway: Gateway) -> None:
     """c after a purchase leaves nothing of it."""
     run_id = manual(gateway)
