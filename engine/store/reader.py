@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine import codec
 from engine.closing import Closing
-from engine.errors import AmbiguousRun, LedgerCorrupt, LedgerError, RunNotFound
+from engine.errors import AmbiguousRun, LedgerError, RunNotFound
 from engine.model import CashFlow, Fill, OrderRecord, Position, RunRecord
 from engine.store import writes
 from engine.store.connection import (
@@ -26,19 +25,18 @@ from engine.store.connection import (
     translate,
 )
 from engine.store.records import ActiveRun, Command, CommitRecord, Event, StepRecord, stamp_of
-from engine.store.schema import JSON_COLUMNS, RUN_COLUMNS
+from engine.store.run_record import json_mapping, run_record
+from engine.store.schema import RUN_COLUMNS
 from engine.store.seal import log_hash, stored_row
 from engine.store.structure import file_faults
 
 _CHUNK = 20_000
-_LISTS: Final = frozenset({"tags", "symbols"})
 _KEPT: Final = 1_000
 """Records of runs that have ended, kept by a reader."""
 _TERMINAL: Final = frozenset({"completed", "failed", "cancelled"})
 _RUNS = "SELECT " + ", ".join(f'"{name}"' for name in RUN_COLUMNS) + " FROM runs"
 _KEYED_RUNS = _RUNS.removesuffix(" FROM runs") + ", run_key FROM runs"
 _COMMANDS = f"SELECT {', '.join(Command._fields)} FROM commands"
-_JSON_AT = tuple((RUN_COLUMNS.index(name), name in _LISTS) for name in sorted(JSON_COLUMNS))
 
 
 class EquityRows(NamedTuple):
@@ -140,7 +138,7 @@ class Reader(Closing):
         rows = self._all(
             f"{_RUNS}{condition} ORDER BY run_key DESC LIMIT ?", (*values, _limit(limit))
         )
-        return [_run(row) for row in rows]
+        return [run_record(row) for row in rows]
 
     def _newest_runs(self, condition: str, values: list[Any], limit: int) -> list[RunRecord]:
         """The same, where most have been read before: those that had ended are not read again."""
@@ -155,7 +153,7 @@ class Reader(Closing):
                 f"{_KEYED_RUNS} WHERE run_key IN (SELECT value FROM json_each(?))",
                 (codec.dumps(unknown),),
             )
-            read = {int(row[-1]): _run(row[:-1]) for row in rows}
+            read = {int(row[-1]): run_record(row[:-1]) for row in rows}
             found = [self._ended.get(key) or read[key] for key in wanted]
             self._ended |= {key: run for key, run in read.items() if run.status in _TERMINAL}
             if len(self._ended) > _KEPT:
@@ -171,7 +169,7 @@ class Reader(Closing):
         rows = self._all(f"{_RUNS} WHERE run_id = ?", (run_id,))
         if not rows:
             raise _not_found(run_id)
-        return _run(rows[0])
+        return run_record(rows[0])
 
     def run_ids(self) -> list[str]:
         """The ids of all runs, baselines too, oldest first."""
@@ -265,7 +263,7 @@ class Reader(Closing):
     def baselines(self, run_id: str) -> list[RunRecord]:
         """The baselines of a run, oldest first."""
         rows = self._all(f"{_RUNS} WHERE baseline_of = ? ORDER BY run_key", (run_id,))
-        return [_run(row) for row in rows]
+        return [run_record(row) for row in rows]
 
     # -- what a run did -------------------------------------------------------------------------
 
@@ -473,7 +471,7 @@ class Reader(Closing):
             "ORDER BY seq LIMIT ?",
             (seq, *values, limit),
         )
-        return [Event._make((*row[:4], _mapping(row[4]))) for row in rows]
+        return [Event._make((*row[:4], json_mapping(row[4]))) for row in rows]
 
     def command(self, command_id: int) -> Command:
         """A command, answered or not. Raises ``LedgerError`` for an id that was never given."""
@@ -583,29 +581,3 @@ def _not_found(run_id: str) -> RunNotFound:
     return RunNotFound(
         f"there is no run {run_id}", field="run", remedy="`stepdeck runs` lists what there is"
     )
-
-
-def _run(row: tuple[Any, ...]) -> RunRecord:
-    values = list(row)
-    for place, is_list in _JSON_AT:
-        try:
-            values[place] = _tuple(row[place]) if is_list else _mapping(row[place])
-        except (ValueError, TypeError) as error:
-            raise LedgerCorrupt(
-                f"the column {RUN_COLUMNS[place]} of run {row[0]} is not the JSON it should be",
-                field=RUN_COLUMNS[place],
-                remedy="another program wrote it; restore the ledger from a backup",
-            ) from error
-    return RunRecord(*values)
-
-
-# The same text is read again and again while a table of runs is on the screen. What is decoded is
-# shared; records are values that nobody changes.
-@lru_cache(maxsize=1024)
-def _mapping(text: str) -> Mapping[str, Any]:
-    return dict(codec.loads(text))
-
-
-@lru_cache(maxsize=1024)
-def _tuple(text: str) -> tuple[str, ...]:
-    return tuple(codec.loads(text))
