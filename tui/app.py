@@ -315,7 +315,10 @@ class StepdeckApp(App[None]):
         """
 
         def doing() -> Message:
-            return Acted(action, (call(),))
+            acted = Acted(action, (call(),))
+            # It has yet to be read and drawn: as much of a key's answer as what came before.
+            self.gateway.key_came()
+            return acted
 
         self.work.ask(title, doing, target or self, run_id)
 
