@@ -86,8 +86,8 @@ class ExportDialog(DeckDialog[Export | None]):
                     yield Static("what", classes="field-label", markup=False)
                     yield Select(
                         [
-                            (f"up to the moment shown, step {self._moment - 1:,}", True),
-                            (f"the whole run, to step {self._all_steps - 1:,}", False),
+                            (f"up to the moment shown, step {self._moment - 1}", True),
+                            (f"the whole run, to step {self._all_steps - 1}", False),
                         ],
                         value=True, allow_blank=False, compact=True, id="export-what",
                     )  # fmt: skip
@@ -152,7 +152,7 @@ class ExportDialog(DeckDialog[Export | None]):
         else:
             count = len(self._run_ids)
             step = chosen.settled - 1 if chosen.settled is not None else None
-            what = "the whole run" if step is None else f"the run as it was at step {step:,}"
+            what = "the whole run" if step is None else f"the run as it was at step {step}"
             if count > 1:
                 what = f"{count} runs, whole,"
             what = f"writes {what} to {chosen.target}"

@@ -122,17 +122,17 @@ def read_goal(
     step = (number_of(shown) or 0) + number if said[0] in "+-" else number
     if step < 0:
         raise InvalidOption(
-            f"there is no step {step}", field="go to", remedy=f"the first is 0, now is {now:,}"
+            f"there is no step {step}", field="go to", remedy=f"the first is 0, now is {now}"
         )
     if step < settled:
         return Goal(settled=settled_at(step))
     if total is not None and step >= total:
         raise InvalidOption(
-            f"there is no step {step:,}", field="go to", remedy=f"the last is {total - 1:,}"
+            f"there is no step {step}", field="go to", remedy=f"the last is {total - 1}"
         )
     if not live:
         raise InvalidOption(
-            f"the run never came to step {step:,}", field="go to", remedy=f"its last is {now:,}"
+            f"the run never came to step {step}", field="go to", remedy=f"its last is {now}"
         )
     return Goal(step=step)
 

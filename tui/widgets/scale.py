@@ -76,6 +76,8 @@ def tick_text(value: float, step: float, largest: float) -> str:
     scale, letter = next(
         ((scale, letter) for start, scale, letter in _UNITS if largest >= start), (1.0, "")
     )
+    if value == 0 and letter:
+        return "0"
     part = step / scale
     decimals = max(0, ceil(-log10(part) - 1e-9))
     # 2.5 and 0.25 need one more digit than their power says.

@@ -150,7 +150,7 @@ async def test_go_to_a_step_a_date_and_back(gateway: Gateway) -> None:
         await pilot.press("at", *"9999", "enter")
         assert on_top(app, GoToDialog)
         said = str(app.screen.query_one("#go-to-said", Static).content)
-        assert "there is no step 9,999; the last is 756" in said
+        assert "there is no step 9999; the last is 756" in said
         await pilot.press("escape")
         assert at(app) == 254
 

@@ -171,6 +171,15 @@ def test_without_stamps_the_axis_counts_steps() -> None:
     assert text_of(bare, 120, 36).splitlines()[-1].split()[:2] == ["0", "20"]
 
 
+def test_the_initial_value_is_told_beside_a_curve_that_has_grown_much() -> None:
+    """The ticks' own decimals would leave nothing of it: 100,000 is not 0M."""
+    grown = np.linspace(100_000.0, 2_200_000.0, 200)
+    series = Series("equity", np.arange(200), grown, "line")
+    shown = text_of(Curves((series,), START + HOUR * np.arange(200), 200, 100_000.0), 90, 30)
+    assert "0.10M" in shown
+    assert " 0M" not in shown
+
+
 def test_drawdown_counts_the_initial_value_as_a_peak() -> None:
     """Policy F2: a curve that only falls is down from its start."""
     depth = drawdown_of(np.array([90.0, 120.0, 60.0]), 100.0)
