@@ -100,7 +100,7 @@ def expire(service: RunService, session: Session) -> bool:
     Never waits for a session that somebody else holds: it is asked again soon.
     """
     with session.claim(0.0) as held:
-        if not held or session.closed.is_set() or session.progress is None or session.stall:
+        if not held or session.closed.is_set() or session.progress is None:
             return False
         deadline = session.deadline
         if deadline is None or not deadline.passed(service.clock):

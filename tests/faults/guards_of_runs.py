@@ -187,7 +187,7 @@ OF_RUNS: Final[tuple[Guard, ...]] = (
         "            if session.closed.is_set() or session.status not in MOVING or not "
         "session.progress:\n",
         "            if not session.progress:\n",
-        f"{_FENCES}::test_a_closed_session_takes_nothing",
+        f"{_FENCES}::test_a_closed_session_takes_nothing[step]",
     ),
     Guard(
         "a loader that comes late brings nothing back",
@@ -403,8 +403,8 @@ OF_RUNS: Final[tuple[Guard, ...]] = (
     Guard(
         "no deadline passes while the ledger refuses",
         "engine/runs/deadlines.py",
-        " or session.progress is None or session.stall:\n",
-        " or session.progress is None:\n",
+        "    if session.status is Status.RUNNING and session.stall is None:\n",
+        "    if session.status is Status.RUNNING:\n",
         f"{_STALLS}::test_an_agent_loses_no_time_to_a_ledger_that_refuses",
     ),
 )

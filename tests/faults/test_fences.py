@@ -244,14 +244,16 @@ def test_an_answer_waits_for_its_commit(service: RunService) -> None:
     assert service.record(session.run_id).step_index == 2
 
 
-def test_a_closed_session_takes_nothing(service: RunService) -> None:
+@pytest.mark.parametrize("act", ["submit", "step", "pause", "rewind"])
+def test_a_closed_session_takes_nothing(service: RunService, act: str) -> None:
     """Somebody who waited for a run that was cancelled meanwhile is refused, and adds nothing."""
     session = begun(service)
     refused: list[RunNotActive] = []
+    words = {"submit": (0, Decision()), "step": (1,), "pause": (), "rewind": (0,)}[act]
 
     def submit() -> None:
         try:
-            service.submit(session.run_id, 0, Decision())
+            getattr(service, act)(session.run_id, *words)
         except RunNotActive as error:
             refused.append(error)
 
