@@ -311,10 +311,10 @@ class Host:
             took = clock.monotonic() - began
             if speed is not None:
                 lane.due = max(lane.due, began - BATCH_SECONDS) + made / speed
-                self._flush_slow(session)
             elif made:
                 fitting = int(made * self._slice_seconds / max(took, 1e-6))
                 lane.slice_steps = max(1, min(fitting, 4 * lane.slice_steps, SLICE_STEPS))
+            self._flush_slow(session, took)
 
     @contextlib.contextmanager
     def _timed(self, lane: _Lane, began: float) -> Iterator[None]:
@@ -336,10 +336,12 @@ class Host:
                     self._slices[lane] = float("inf")
                     lane.session.waiting.append(_TIME_IS_UP)
 
-    def _flush_slow(self, session: Session) -> None:
-        """A run slower than its batches commits each step, or its row would lag behind it."""
+    def _flush_slow(self, session: Session, took: float) -> None:
+        """A run slower than its batches commits each step, or its row would lag behind it: by as
+        long as the next call of its strategy takes."""
         speed = session.pace
-        if speed is not None and speed * BATCH_SECONDS <= 1 and not session.closed.is_set():
+        slow = took >= BATCH_SECONDS or (speed is not None and speed * BATCH_SECONDS <= 1)
+        if slow and not session.closed.is_set():
             self.service.flush(session)
 
     # -- baselines ------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from engine.failpoints import armed
 from engine.model import Decision, Order, RunRequest
@@ -47,6 +48,27 @@ def test_a_slice_ends_where_steps_grow_slow(
     assert record.total_steps is not None
     assert record.step_index < record.total_steps
     assert deck.service.cancel(run_id).status == "cancelled"
+
+
+def test_what_a_slow_strategy_has_done_is_told_before_its_next_call_returns(
+    deck: Deck, strategy_file: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Steps that take longer than a batch may wait are committed one by one: a call that does not
+    come back keeps back nothing."""
+    gate = tmp_path / "gate"
+    spec = strategy_file(
+        "import pathlib, time\n"
+        "time.sleep(0.06)\n"
+        f"while obs.step == 5 and not pathlib.Path({str(gate)!r}).exists():\n"
+        "    time.sleep(0.01)\n"
+        "return None"
+    )
+    session = deck.start(RunRequest(spec, symbols=("AAPL",), baselines=False))
+    deck.until(lambda: deck.service.record(session.run_id).step_index == 6)
+    assert session.progress is not None
+    assert session.progress.state.decided == 5
+    gate.touch()
+    deck.until(lambda: deck.service.record(session.run_id).step_index > 6)
 
 
 def test_steps_by_hand_end_when_somebody_wants_the_run(
