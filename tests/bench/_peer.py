@@ -30,6 +30,11 @@ def index(stamps: Any) -> Any:
     return pd.DatetimeIndex(stamps.view("datetime64[us]"))
 
 
+SHORT_REPEATS = 9
+"""How often a workload of less than a second is run: its best wobbles more than that of a long one,
+with the machine and with the disk."""
+
+
 def timed(run: Callable[[], Any], repeats: int) -> tuple[list[float], Any]:
     """The seconds of each run, and what the last of them gave."""
     import time

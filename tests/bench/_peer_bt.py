@@ -7,7 +7,16 @@ import sys
 import bt
 import pandas as pd
 
-from tests.bench._peer import CASH, COMMISSION, bars, index, strongest, tell, timed
+from tests.bench._peer import (
+    CASH,
+    COMMISSION,
+    SHORT_REPEATS,
+    bars,
+    index,
+    strongest,
+    tell,
+    timed,
+)
 
 
 def main() -> None:
@@ -31,7 +40,7 @@ def main() -> None:
         test.run()
         return test
 
-    seconds, test = timed(run, 3 if len(closes) < 10_000 else 1)
+    seconds, test = timed(run, SHORT_REPEATS if len(closes) < 10_000 else 1)
     tell(bt.__version__, seconds, test.strategy.value, len(test.strategy.get_transactions()))
 
 
