@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 FOCUSED_SECONDS: Final = 0.1
 RESTING_SECONDS: Final = 0.2
-REST_AFTER_SECONDS: Final = 5.0
+REST_AFTER_SECONDS: Final = 2.0
 UNFOCUSED_SECONDS: Final = 1.0
 """How often the ledger is looked at: usually, when nothing has been new for a while, and while
 nobody looks."""

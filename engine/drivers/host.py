@@ -35,9 +35,12 @@ log = logging.getLogger(__name__)
 
 BUSY_WATCH_SECONDS = 0.01
 WATCH_SECONDS = 0.05
+RESTING_WATCH_SECONDS = 0.2
 IDLE_WATCH_SECONDS = 0.5
-"""How often the ledger is looked at for commands: while runs move here, while some stand here, and
-while there is none that anybody could command."""
+"""How often the ledger is looked at for commands: while runs move here, while some stand here that
+somebody drives, while they merely stand, and while there is none that anybody could command."""
+REST_AFTER_SECONDS = 5.0
+"""So long after the last command, or the last run that came, nobody drives what stands here."""
 HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 STUCK_SECONDS = 2.0
@@ -101,6 +104,7 @@ class Host:
         self._closing = False
         self._stop_watching = threading.Event()
         self._stirred = threading.Event()
+        self._stirred_at = service.clock.monotonic()
         self._busy_since: dict[threading.Thread, float] = {}
         self._slices: dict[_Lane, float] = {}
         self._acts = Courtesy(service.clock, most_seconds=ACT_SECONDS)
@@ -404,6 +408,8 @@ class Host:
                 self._reap_at = now + service.limits.reaper_interval_seconds
                 self.reaper.sweep()
             version = reader.data_version()
+            if desk.more:
+                self._stirred_at = now
             if version != seen or desk.more:
                 seen = version
                 desk.answer_pending(reader)
@@ -413,10 +419,13 @@ class Host:
         seconds = IDLE_WATCH_SECONDS
         if self._working or self._queue:
             seconds = BUSY_WATCH_SECONDS
-        elif self.service.sessions:
-            seconds = WATCH_SECONDS
+        elif sessions := list(self.service.sessions.values()):
+            rests = self.service.clock.monotonic() - self._stirred_at > REST_AFTER_SECONDS
+            waited_for = any(session.deadline is not None for session in sessions)
+            seconds = RESTING_WATCH_SECONDS if rests and not waited_for else WATCH_SECONDS
         if self._stirred.wait(seconds):
             self._stirred.clear()
+            self._stirred_at = self.service.clock.monotonic()
 
     def _beat(self) -> None:
         """The heart has a thread of its own: it must not wait for the ledger with the watcher."""
