@@ -32,6 +32,7 @@ from engine.errors import (
     TooManyActiveRuns,
 )
 from tui.commands.common import db_option, report
+from tui.commands.streams import stand_in_for_closed
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo", "A throw-away ledger with runs on real sample data, in the app."),
@@ -208,6 +209,7 @@ def _unexpected(
 
 def main() -> None:
     """The entry point: run ``sys.argv``, exit with its status."""
+    stand_in_for_closed()
     sys.excepthook = _unexpected
     if os.name == "nt":
         message = "stepdeck needs the file locks of Linux or macOS; on Windows run it under WSL"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command, rows
+from tests.cli.conftest import COMMAND, Command, rows
 
 # A strategy that stands still at a step until a file appears, so that a test can act meanwhile.
 HELD = """
@@ -137,6 +137,20 @@ def test_what_goes_past_python_stays_out_of_the_document(
     assert done.document["status"] == "completed"
     assert "past python" in done.err
     assert "another program" in done.err
+
+
+def test_a_closed_stdout_is_nobody_to_tell(ledger: Path) -> None:
+    """`>&-` closes it: the run is made all the same, and no file of the ledger gets its number."""
+    words = ("run", "buy_and_hold", "--symbols", "AAPL", "--end", "2000-03-31", "--db", str(ledger))
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, *words],
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows(ledger, "SELECT DISTINCT status FROM runs") == [("completed",)]
 
 
 @pytest.mark.parametrize("flag", [(), ("--json",)])

@@ -14,6 +14,18 @@ OUT: Final = 1
 ERR: Final = 2
 
 
+def stand_in_for_closed() -> None:
+    """Put the null device where the caller has closed a standard stream, as ``>&-`` does.
+
+    Python has no object for it then, and the next file that is opened gets its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - to the end
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+
 @contextlib.contextmanager
 def stdout_kept(instead: Path | None = None) -> Iterator[None]:
     """Send to standard error, or to the end of the file ``instead``, what goes past Python.
