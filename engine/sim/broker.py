@@ -14,7 +14,7 @@ from engine.sim.fills import FillModel
 from engine.sim.panel import Panel
 from engine.sim.portfolio import Action, Book, Dividend, Split
 from engine.sim.reasons import Reason
-from engine.sim.records import FILL, OrderLog
+from engine.sim.records import FILL, REASONS, OrderLog
 from engine.sim.tickets import Ticket
 
 _NO_BAR = Reason.NO_BAR.value
@@ -446,22 +446,24 @@ class Broker:
             offer.reference,
             0.0,
             0,
+            -1,
         )
-        ((filled, reason),) = self.fill_model.execute(
+        filled, code = self.fill_model.execute(
             book,
             log.fills,
+            log.orders.rows,
             self.marks,
             (step - 1) * self.width if mark_row is None else mark_row,
             step,
             ticket.step,
-            ticket.side,
-            (leg,),
+            () if ticket.side > 0 else (leg,),
+            (leg,) if ticket.side > 0 else (),
             offer.slips,
             earlier,
         )
+        reason = REASONS[code]
         ticket.met_step = step
         if filled:
-            book.changed()
             price, _, commission = FILL.unpack_from(log.fills, len(log.fills) - FILL.size)[6:9]
             ticket.filled_lots += filled
             ticket.notional += grid.quantity(filled) * price

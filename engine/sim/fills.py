@@ -26,13 +26,13 @@ from engine.sim.lots import MOST_LOTS, LotGrid
 from engine.sim.panel import Floats, Panel
 from engine.sim.portfolio import Book
 from engine.sim.reasons import Reason
-from engine.sim.records import FILL
+from engine.sim.records import FILL, ORDER, REASON_CODES
 
-_NO_POSITION = Reason.NO_POSITION.value
-_CLIPPED = Reason.CLIPPED_TO_POSITION.value
-_VOLUME_CAP = Reason.VOLUME_CAP.value
-_MAX_LEVERAGE = Reason.MAX_LEVERAGE.value
-_INSUFFICIENT_CASH = Reason.INSUFFICIENT_CASH.value
+_NO_POSITION: Final = REASON_CODES[Reason.NO_POSITION.value]
+_CLIPPED: Final = REASON_CODES[Reason.CLIPPED_TO_POSITION.value]
+_VOLUME_CAP: Final = REASON_CODES[Reason.VOLUME_CAP.value]
+_MAX_LEVERAGE: Final = REASON_CODES[Reason.MAX_LEVERAGE.value]
+_INSUFFICIENT_CASH: Final = REASON_CODES[Reason.INSUFFICIENT_CASH.value]
 
 # What rounding may make of a payment that cash covers exactly: an absolute part below every
 # tolerance of the ledger, and some units in the last place of the cash, now or at the start: what
@@ -41,11 +41,12 @@ SLACK: Final = 1e-9
 SLACK_OF_CASH: Final = 1e-15
 
 _packed = FILL.pack
-_NO_FEES: Final = FeeRates(0.0, 0.0, 0.0)
+_pack_order = ORDER.pack_into
 
-# An intent that trades: its number and column, its lots above zero, the price before slippage; then
-# what it asked for and as what, which only its record repeats.
-Leg = tuple[int, int, int, float, float, int]
+# An intent that trades: its number and column, its lots above zero, the price before slippage. Then
+# what its packed row repeats: what it asked for and as what; and where in the orders' bytes that
+# row stands, below zero for an order that has none.
+Leg = tuple[int, int, int, float, float, int, int]
 
 
 class FillModel:
@@ -58,6 +59,7 @@ class FillModel:
         "_due",
         "_factor",
         "_initial_cash",
+        "_limited",
         "_max_leverage",
         "_participation",
         "_rates",
@@ -91,6 +93,7 @@ class FillModel:
         self.up, self.down = 1.0 + slip, 1.0 - slip
         self._participation = rules.participation
         self._short = rules.allow_short
+        self._limited = rules.allow_short or rules.participation is not None
         self._initial_cash = rules.cash
         self._max_leverage = rules.max_leverage
         self._width = len(panel.symbols)
@@ -109,160 +112,193 @@ class FillModel:
         self,
         book: Book,
         fills: bytearray,
+        orders: bytearray,
         marks: memoryview,
         mark_row: int,
         step: int,
         decided: int,
-        side: int,
-        legs: Sequence[Leg],
+        sells: Sequence[Leg],
+        buys: Sequence[Leg],
         slips: bool,
         earlier: tuple[float, float, float] | None = None,
-    ) -> list[tuple[int, str | None]]:
-        """Trade what orders of one side of one decision ask for, in turn.
+    ) -> tuple[int, int]:
+        """Trade what orders of one decision ask for, in turn: the sells, then the buys.
 
-        Returns lots filled and reason of each: None where all its lots filled; with nothing filled
-        it says why. Rows of fills are added to ``fills``. The orders are of the decision at step
-        ``decided``; ``side`` is +1 or -1; ``slips`` says whether slippage applies.
-        ``marks[mark_row + column]`` are the last closes, for exposure. ``earlier`` is what the
-        one order has filled before: quantity, notional, commission paid.
+        Rows of what filled are added to ``fills``, and those of the orders are written into
+        ``orders``. Returns lots filled and reason of the last leg, a place in ``REASONS``: 0 where
+        all its lots filled; with nothing filled it says why. The orders are of the decision at step
+        ``decided``; ``slips`` says whether slippage applies. ``marks[mark_row + column]`` are the
+        last closes, for exposure. ``earlier`` is what the one order has filled before: quantity,
+        notional, commission paid.
         """
         factor, divisor = self._factor, self._divisor
-        slip = 1.0 if not slips else self.up if side > 0 else self.down
-        short, participation = self._short, self._participation
+        short, limited = self._short, self._limited
         charges, least, per_share, pct = self._commission
-        per_million, taf_rate, taf_cap = (
-            self.fees_by_session[self._sessions[step]] if side < 0 else _NO_FEES
-        )
         holdings, avg_costs, held = book.lots, book.avg_costs, book.held
-        results: list[tuple[int, str | None]] = []
-        for number, column, lots, reference, _, _ in legs:
-            position = holdings[column]
-            reason = None
-            if side < 0 and lots > position and not short:
-                if position <= 0:
-                    results.append((0, _NO_POSITION))
-                    continue
-                lots = position
-                reason = _CLIPPED
-            if participation is not None:
-                cap = self.grid.count(participation * self._volumes[step * self._width + column])
-                if cap < lots:
-                    lots = cap
-                    reason = _VOLUME_CAP
-                    if not lots:
-                        results.append((0, reason))
-                        continue
-            price = reference * slip
-            if short:
-                most = self._exposure_limit(
-                    book, marks, mark_row, step, column, side, lots, price, earlier
-                )
-                if most < lots:
-                    lots = most
-                    reason = _MAX_LEVERAGE
-                    if not lots:
-                        results.append((0, reason))
-                        continue
-
-            quantity = lots * factor / divisor
-            notional = quantity * price
-            if not charges:
-                commission = 0.0
-            elif earlier is None:
-                # As `commission_of`, without the call.
-                commission = per_share * quantity + pct * notional
-                if commission < least:
-                    commission = least
-                commission = ceil(100.0 * commission - 1e-6) / 100.0
+        per_million = taf_rate = taf_cap = fees = 0.0
+        lots = reason = made = 0
+        for side, legs in ((-1, sells), (1, buys)):
+            if not legs:
+                continue
+            if side < 0:
+                per_million, taf_rate, taf_cap = self.fees_by_session[self._sessions[step]]
             else:
-                commission = self._charge(quantity, notional, earlier)
-            cash = book.cash
-            fees = 0.0
-            if side > 0:
-                cost = notional + commission
-                if cash < 0.0:
-                    # Only a dividend owed by a short does this; then only buys that cover it (O5).
-                    if position >= 0:
-                        results.append((0, _INSUFFICIENT_CASH))
-                        continue
-                    if lots > -position:
-                        lots = -position
-                        reason = _INSUFFICIENT_CASH
-                        quantity = lots * factor / divisor
-                        notional = quantity * price
-                        commission = self._charge(quantity, notional, earlier)
-                        cost = notional + commission
-                    after_cash = cash - cost
+                fees = 0.0
+            slip = 1.0 if not slips else self.up if side > 0 else self.down
+            for number, column, wanted, reference, requested, kind, at in legs:
+                lots = wanted
+                position = holdings[column]
+                reason = 0
+                if side < 0 and lots > position and not short:
+                    lots = max(0, position)
+                    reason = _CLIPPED if lots else _NO_POSITION
+                price = reference * slip
+                if limited and lots:
+                    most, why = self._limit(
+                        book, marks, mark_row, step, column, side, lots, price, earlier
+                    )
+                    if most < lots:
+                        lots = most
+                        reason = why
+
+                quantity = lots * factor / divisor
+                notional = quantity * price
+                if not charges:
+                    commission = 0.0
+                elif earlier is None:
+                    # As `commission_of`, without the call.
+                    commission = per_share * quantity + pct * notional
+                    if commission < least:
+                        commission = least
+                    commission = ceil(100.0 * commission - 1e-6) / 100.0
                 else:
-                    if cost > cash and cost > cash + self._slack(cash, price):
-                        lots = self._affordable(cash, price, lots, earlier)
-                        reason = _INSUFFICIENT_CASH
-                        if not lots:
-                            results.append((0, reason))
-                            continue
-                        quantity = lots * factor / divisor
-                        notional = quantity * price
-                        commission = self._charge(quantity, notional, earlier)
-                        cost = notional + commission
+                    commission = self._charge(quantity, notional, earlier)
+                cash = book.cash
+                if side > 0:
+                    cost = notional + commission
+                    if cost > cash and lots:
+                        most = self._payable(cash, price, cost, position, lots, earlier)
+                        if most < lots:
+                            lots = most
+                            reason = _INSUFFICIENT_CASH
+                            quantity = lots * factor / divisor
+                            notional = quantity * price
+                            commission = self._charge(quantity, notional, earlier)
+                            cost = notional + commission
                     after_cash = cash - cost
-                    if after_cash < 0.0:
+                    if after_cash < 0.0 <= cash:
                         after_cash = 0.0
-            else:
-                # As `sale_fees`, without the calls.
-                if per_million:
-                    fees = ceil(100.0 * (per_million * notional / 1e6) - 1e-6) / 100.0
-                if taf_rate:
-                    taf = ceil(100.0 * (taf_rate * quantity) - 1e-6) / 100.0
-                    fees += min(taf, taf_cap)
-                proceeds = notional - commission - fees
-                after_cash = cash + proceeds
-                if after_cash < 0.0 and proceeds < 0.0:
-                    if after_cash < -self._slack(max(cash, 0.0), price):
-                        results.append((0, _INSUFFICIENT_CASH))
-                        continue
-                    after_cash = 0.0
-            book.cash = after_cash
-
-            after = position + side * lots
-            avg_cost = avg_costs[column]
-            if position * side < 0:
-                closed = quantity
-                through_zero = after * side > 0
-                if through_zero:
-                    closed = -side * position * factor / divisor
-                realized = closed * (price - avg_cost) * -side - commission - fees
-                if not after:
-                    avg_cost = 0.0
-                    held.remove(column)
-                elif through_zero:  # what is left was opened at this price
-                    avg_cost = price
-            else:
-                realized = -commission - fees
-                if position:
-                    owned = side * position * factor / divisor
-                    avg_cost = (owned * avg_cost + notional) / (owned + quantity)
                 else:
-                    avg_cost = price
-                    insort(held, column)
-            holdings[column] = after
-            avg_costs[column] = avg_cost
-            book.fills_made += 1
-            fills += _packed(
-                step,
-                decided,
-                number,
-                column,
-                side * lots,
-                after,
-                price,
-                reference,
-                commission,
-                fees,
-                realized + 0.0,  # never minus zero, as of a free purchase
-                avg_cost,
+                    # As `sale_fees`, without the calls.
+                    fees = 0.0
+                    if per_million:
+                        fees = ceil(100.0 * (per_million * notional / 1e6) - 1e-6) / 100.0
+                    if taf_rate:
+                        taf = ceil(100.0 * (taf_rate * quantity) - 1e-6) / 100.0
+                        fees += min(taf, taf_cap)
+                    proceeds = notional - commission - fees
+                    after_cash = cash + proceeds
+                    if after_cash < 0.0 and proceeds < 0.0 and lots:
+                        if after_cash < -self._slack(max(cash, 0.0), price):
+                            lots = 0
+                            reason = _INSUFFICIENT_CASH
+                        after_cash = 0.0
+                if at >= 0:
+                    _pack_order(
+                        orders, at, step, decided, number, column, wanted, lots, requested, side,
+                        reason, kind,
+                    )  # fmt: skip
+                if not lots:
+                    continue
+                book.cash = after_cash
+
+                after = position + side * lots
+                avg_cost = avg_costs[column]
+                if position * side < 0:
+                    closed = quantity
+                    through_zero = after * side > 0
+                    if through_zero:
+                        closed = -side * position * factor / divisor
+                    realized = closed * (price - avg_cost) * -side - commission - fees
+                    if not after:
+                        avg_cost = 0.0
+                        held.remove(column)
+                    elif through_zero:  # what is left was opened at this price
+                        avg_cost = price
+                else:
+                    realized = -commission - fees
+                    if position:
+                        owned = side * position * factor / divisor
+                        avg_cost = (owned * avg_cost + notional) / (owned + quantity)
+                    else:
+                        avg_cost = price
+                        insort(held, column)
+                holdings[column] = after
+                avg_costs[column] = avg_cost
+                made += 1
+                fills += _packed(
+                    step,
+                    decided,
+                    number,
+                    column,
+                    side * lots,
+                    after,
+                    price,
+                    reference,
+                    commission,
+                    fees,
+                    realized + 0.0,  # never minus zero, as of a free purchase
+                    avg_cost,
+                )
+        if made:
+            book.fills_made += made
+            book.changed()
+        return lots, reason
+
+    def _limit(
+        self,
+        book: Book,
+        marks: memoryview,
+        mark_row: int,
+        step: int,
+        column: int,
+        side: int,
+        lots: int,
+        price: float,
+        earlier: tuple[float, float, float] | None,
+    ) -> tuple[int, int]:
+        """The most of ``lots`` that the bar's volume and the leverage allow (O10, O5), and which of
+        them cuts last."""
+        reason = 0
+        if self._participation is not None:
+            volume = self._volumes[step * self._width + column]
+            cap = self.grid.count(self._participation * volume)
+            if cap < lots:
+                lots, reason = cap, _VOLUME_CAP
+        if self._short and lots:
+            most = self._exposure_limit(
+                book, marks, mark_row, step, column, side, lots, price, earlier
             )
-            results.append((lots, reason))
-        return results
+            if most < lots:
+                lots, reason = most, _MAX_LEVERAGE
+        return lots, reason
+
+    def _payable(
+        self,
+        cash: float,
+        price: float,
+        cost: float,
+        position: int,
+        lots: int,
+        earlier: tuple[float, float, float] | None,
+    ) -> int:
+        """The most of ``lots``, which come to ``cost``, that ``cash`` below it pays for (O4)."""
+        if cash < 0.0:
+            # Only a dividend owed by a short does this; then only buys that cover it (O5).
+            return min(lots, max(-position, 0))
+        if cost <= cash + self._slack(cash, price):
+            return lots
+        return self._affordable(cash, price, lots, earlier)
 
     def _charge(
         self, quantity: float, notional: float, earlier: tuple[float, float, float] | None

@@ -24,7 +24,6 @@ _INFINITE: Final = float("inf")
 _SIZE: Final = ORDER.size
 _pack_into = ORDER.pack_into
 _pack_idle = IDLE.pack_into
-_codes: Final = dict(REASON_CODES)  # a plain dict answers faster
 
 
 def settle_markets(
@@ -42,19 +41,16 @@ def settle_markets(
     Plain means: DAY market orders in shares that no rule rejects, and target weights, one intent a
     symbol, in floats and ASCII texts.
     """
-    orders, targets = decision.orders, decision.targets
+    orders, targets, _, confidence, rationale = decision
     if (
         type(orders) is not tuple
         or type(targets) is not tuple
-        or (decision.confidence is not None and type(decision.confidence) is not float)
-        or not (
-            decision.rationale is None
-            or (type(decision.rationale) is str and decision.rationale.isascii())
-        )
+        or (confidence is not None and type(confidence) is not float)
+        or not (rationale is None or (type(rationale) is str and rationale.isascii()))
     ):
         return False
     row = step * broker.width
-    rows, fills = log.orders.rows, log.fills
+    rows = log.orders.rows
     first = len(rows)
     rows += bytes(_SIZE * (len(orders) + len(targets)))
     tags: dict[int, str] = {}
@@ -93,34 +89,19 @@ def settle_markets(
     if tags:
         base = first // _SIZE
         log.orders.tags.update({base + number: tag for number, tag in tags.items()})
-    if not (sells or buys):
-        return True
-    mark_row = row if at_close else row - broker.width
-    execute, marks = broker.fill_model.execute, broker.marks
-    made = book.fills_made
-    for side, legs in ((-1, sells), (1, buys)):
-        if not legs:
-            continue
-        results = execute(book, fills, marks, mark_row, step, decided, side, legs, True)
-        for (number, column, lots, _, requested, kind), (filled, reason) in zip(
-            legs, results, strict=True
-        ):
-            _pack_into(
-                rows,
-                first + _SIZE * number,
-                step,
-                decided,
-                number,
-                column,
-                lots,
-                filled,
-                requested,
-                side,
-                _codes[reason],
-                kind,
-            )
-    if book.fills_made > made:
-        book.changed()
+    if sells or buys:
+        broker.fill_model.execute(
+            book,
+            log.fills,
+            rows,
+            broker.marks,
+            row if at_close else row - broker.width,
+            step,
+            decided,
+            sells,
+            buys,
+            True,
+        )
     return True
 
 
@@ -171,11 +152,11 @@ def _size_orders(
             return False
         seen.add(column)
         price = prices[row + column]
+        at = first + _SIZE * number
         if price == price:
             legs = buys if side > 0 else sells
-            legs.append((number, column, lots, price, quantity, SHARES))
+            legs.append((number, column, lots, price, quantity, SHARES, at))
         else:  # it knows its side and size already
-            at = first + _SIZE * number
             _pack_into(
                 rows, at, step, decided, number, column, lots, 0, quantity, side, _NO_BAR, SHARES
             )
@@ -245,8 +226,8 @@ def _size_targets(
         if not lots:
             _pack_idle(rows, at, step, decided, number, column, weight, _ALREADY_AT_TARGET)
         elif lots > 0:
-            buys.append((number, column, lots, price, weight, TARGET_WEIGHT))
+            buys.append((number, column, lots, price, weight, TARGET_WEIGHT, at))
         else:
-            sells.append((number, column, -lots, price, weight, TARGET_WEIGHT))
+            sells.append((number, column, -lots, price, weight, TARGET_WEIGHT, at))
         at += _SIZE
     return True

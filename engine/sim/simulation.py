@@ -9,9 +9,9 @@ those of ``step``, bit for bit.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 
@@ -191,11 +191,8 @@ class Simulation:
 
 def _decision(answer: object) -> Decision:
     """As ``as_decision``, without the loop where the answer is a list of targets."""
-    kind = type(answer)
-    if (kind is list or kind is tuple) and set(
-        map(type, cast(Iterable[object], answer))
-    ) == _TARGETS:
-        return _new_decision(Decision, ((), tuple(cast(Iterable[Target], answer)), (), None, None))
+    if (type(answer) is list or type(answer) is tuple) and _TARGETS.issuperset(map(type, answer)):
+        return _new_decision(Decision, ((), tuple(answer), (), None, None))
     return as_decision(answer)
 
 
