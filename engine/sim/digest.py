@@ -10,7 +10,7 @@ the texts, UTF-8. Rationales, run ids and everything of the wall clock stay out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from operator import itemgetter
+from functools import lru_cache
 from struct import Struct
 from typing import Any, Final
 
@@ -18,7 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.model import CashFlow, Decision, Fill, OrderRecord, Target
-from engine.sim.records import Endings, Fills, Legend, Orders, Packed, Rows, distinct, shares
+from engine.sim.records import (
+    Ending,
+    Endings,
+    Fills,
+    Legend,
+    Orders,
+    Packed,
+    Rows,
+    distinct,
+    shares,
+)
 from engine.sim.state import StepResult
 
 _NONE: Final = float("nan")
@@ -64,19 +74,27 @@ def canonical_bytes(result: StepResult) -> bytes:
     placed += [
         (5 * step + _AFTER_ROW, _decision(step, made, targets)) for step, made in result.decisions
     ]
-    placed.sort(key=itemgetter(0))
-    rows, first, count = _rows(result), result.first, result.rows
-    pieces: list[bytes] = []
-    written = 0
-    for place, piece in placed:
-        # All rows of earlier places go before it: of steps below, and its own if it comes after.
-        due = min((place + 5 - _AFTER_ROW) // 5 - first, count)
-        if due > written:
-            pieces.append(rows[written * _ROW.itemsize : due * _ROW.itemsize])
-            written = due
-        pieces.append(piece)
-    pieces.append(rows[written * _ROW.itemsize :])
-    return b"".join(pieces)
+    rows, size = _rows(result), _ROW.itemsize
+    if not placed:
+        return rows
+    at, pieces = zip(*placed, strict=True)
+    places = np.array(at)
+    order = np.argsort(places, kind="stable")
+    # All rows of earlier places go before a piece: of steps below, and its own if it comes after.
+    due = (places[order] + 5 - _AFTER_ROW) // 5 - result.first
+    ends = np.clip(due, 0, result.rows) * size
+    cells: list[bytes] = [b""] * (2 * len(pieces))
+    cells[1::2] = map(pieces.__getitem__, order.tolist())
+    begin = 0
+    for number, end in zip(*_first_of_each(ends), strict=True):
+        cells[2 * number] = rows[begin:end]
+        begin = end
+    return b"".join(cells) + rows[begin:]
+
+
+def _first_of_each(rising: NDArray[np.integer[Any]]) -> tuple[list[int], list[int]]:
+    firsts = np.flatnonzero(rising > np.concatenate(([0], rising[:-1])))
+    return firsts.tolist(), rising[firsts].tolist()
 
 
 def _all_orders(orders: Sequence[tuple[int, OrderRecord]]) -> Iterator[Piece]:
@@ -119,14 +137,18 @@ def _order_rows(rows: Rows, legend: Legend) -> list[Piece]:
 
     def rest(code: int) -> bytes:
         column, ending = divmod(code, len(endings.endings))
-        side, kind, status, reason = endings.endings[ending]
-        return _bytes(
-            f"\x1f{legend.symbols[column]}\x1f{side}\x1fmarket\x1f{kind}\x1fday\x1f-\x1f-"
-            f"\x1f{status}\x1f{reason}"
-        )
+        return _of_market_order(legend.symbols[column], endings.endings[ending])
 
     codes = rows["column"] * len(endings.endings) + endings.place
     return _pieces(numbers, rows, codes, len(legend.symbols) * len(endings.endings), rest, 0)
+
+
+@lru_cache(maxsize=4096)
+def _of_market_order(symbol: str, ending: Ending) -> bytes:
+    side, kind, status, reason = ending
+    return _bytes(
+        f"\x1f{symbol}\x1f{side}\x1fmarket\x1f{kind}\x1fday\x1f-\x1f-\x1f{status}\x1f{reason}"
+    )
 
 
 def _fill_rows(fills: Fills, start: int, stop: int) -> list[Piece]:
@@ -159,49 +181,37 @@ def _pieces(
     place: int,
 ) -> list[Piece]:
     """Pieces of ``numbers`` (all but their ``texts``), each followed by its order's id and by what
-    ``rest`` says of its code, which is below ``limit``: laid out in cells of one width, of which
-    the empty ones go."""
-    decided = rows["decided"]
-    firsts = np.concatenate(([True], decided[1:] != decided[:-1]))
-    ids = decided[firsts].astype(np.bytes_)[np.cumsum(firsts) - 1]
-    number = rows["number"]
-    intents = np.arange(int(number.max()) + 1).astype(np.bytes_)[number]
+    ``rest`` says of its code, which is below ``limit``."""
+    decided, number = rows["decided"], rows["number"]
     found, which = distinct(codes, limit)
-    texts = [rest(code) for code in found.tolist()]
-    lengths = np.array([len(text) for text in texts])[which]
-    rests = np.array(texts)[which]
-    head = numbers.dtype.itemsize
-    cells = np.empty(
-        len(rows),
-        [
-            ("numbers", numbers.dtype),
-            ("id", ids.dtype),
-            ("dash", "S1"),
-            ("intent", intents.dtype),
-            ("rest", rests.dtype),
-        ],
-    )
-    cells["id"], cells["dash"], cells["intent"], cells["rest"] = ids, b"-", intents, rests
-    width = cells.dtype.itemsize
-    bytes_ = cells.view(np.uint8).reshape(len(rows), width)
-    tail = rests.dtype.itemsize
-    written = np.empty((len(rows), width), np.bool_)
-    written[:, :head] = True
-    np.not_equal(bytes_[:, head:-tail], 0, out=written[:, head:-tail])
-    np.less(np.arange(tail), lengths[:, None], out=written[:, -tail:])
-    sizes = np.count_nonzero(written, axis=1)
-    numbers["texts"] = sizes - head
-    cells["numbers"] = numbers
-    stream = bytes_[written].tobytes()
-    steps = rows["step"]
-    groups = np.concatenate(([0], np.flatnonzero(steps[1:] != steps[:-1]) + 1))
-    ends = np.cumsum(sizes)
-    begins = (ends - sizes)[groups].tolist()
-    places = (5 * steps[groups].astype(np.int64) + place).tolist()
+    rests = [rest(code) for code in found.tolist()]
+    lengths = np.array([len(text) for text in rests])[which]
+    steps = {step: b"%d" % step for step in set(decided.tolist())}
+    intents = [b"-%d" % intent for intent in range(int(number.max()) + 1)]
+    numbers["texts"] = lengths + _digits(decided) + _digits(number) + 1
+    cells: list[bytes] = [b""] * (4 * len(rows))
+    cells[::4] = numbers.view(f"V{numbers.dtype.itemsize}").tolist()
+    cells[1::4] = map(steps.__getitem__, decided.tolist())
+    cells[2::4] = map(intents.__getitem__, number.tolist())
+    cells[3::4] = map(rests.__getitem__, which.tolist())
+    settled = rows["step"]
+    groups = np.concatenate(([0], np.flatnonzero(settled[1:] != settled[:-1]) + 1))
+    places = (5 * settled[groups].astype(np.int64) + place).tolist()
+    begins = (4 * groups).tolist()
     return [
-        (at, stream[begin:end])
-        for at, begin, end in zip(places, begins, [*begins[1:], len(stream)], strict=True)
+        (at, b"".join(cells[begin:end]))
+        for at, begin, end in zip(places, begins, [*begins[1:], len(cells)], strict=True)
     ]
+
+
+def _digits(whole: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    """How many digits each number, from zero on, is written with."""
+    digits = np.ones(len(whole), np.uint32)
+    most, power = int(whole.max()), 10
+    while power <= most:
+        digits += whole >= power
+        power *= 10
+    return digits
 
 
 def _rows(result: StepResult) -> bytes:
