@@ -115,7 +115,7 @@ class Breakpoints:
         armed = self._armed(simulation.panel)
         if all(condition.expression.foreseen for condition in armed):
             return self._straight(decide, progress, stop, armed, halt)
-        peak = progress.tally.peak
+        peak = progress.drawdown.peak
         sight = Sight(simulation, state, peak)
         results: list[StepResult] = []
         hits: tuple[Hit, ...] = ()
@@ -153,7 +153,7 @@ class Breakpoints:
         state, result, fault = advanced
         if fault is not None or state.done or state.decided != ahead:
             return advanced, ()
-        peak = _higher(progress.tally.peak, result)
+        peak = _higher(progress.drawdown.peak, result)
         before = Sight.of_bars(state.decided - 1, alone=True)
         return advanced, self.look(Sight(simulation, state, peak, result, before))
 
@@ -190,7 +190,7 @@ class Breakpoints:
             return ()
         simulation = progress.simulation
         earlier = Sight(simulation, before, peak) if before is not None else None
-        return self.look(Sight(simulation, state, progress.tally.peak, result, earlier, own=own))
+        return self.look(Sight(simulation, state, progress.drawdown.peak, result, earlier, own=own))
 
     def look(self, sight: Sight) -> tuple[Hit, ...]:
         """The conditions that hold now, counted: one-shot ones disabled, the goal dropped."""

@@ -107,7 +107,7 @@ def expire(service: RunService, session: Session) -> bool:
             return False
         progress = session.progress
         step = progress.state.decided
-        before, peak = progress.state, progress.tally.peak
+        before, peak = progress.state, progress.drawdown.peak
         state, result = progress.simulation.step(before, HOLD)
         progress.take(state, result)
         session.timeout_holds += 1

@@ -84,7 +84,7 @@ def _decide(
     source = "agent" if session.agent_decides else "manual"
     failpoint("submit.before")
     with _taken_back_if_refused(service, session, progress):
-        before, peak = progress.state, progress.tally.peak
+        before, peak = progress.state, progress.drawdown.peak
         state, result = progress.simulation.step(before, decision)
         progress.take(state, result)
         at = session.deadline.at if session.deadline is not None else None

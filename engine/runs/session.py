@@ -99,7 +99,7 @@ class Mark(NamedTuple):
     """Where a progress stood; ``Progress.back_to`` leads there."""
 
     state: State
-    tally: metrics.Tally
+    drawdown: metrics.Drawdown
     activity: Activity
     fills: int
     cash_flows: int
@@ -116,7 +116,7 @@ class Progress:
     def __init__(self, simulation: Simulation) -> None:
         self.simulation = simulation
         self.state: State = simulation.initial()
-        self.tally = metrics.Tally.of(simulation.rules)
+        self.drawdown = metrics.Drawdown.of(simulation.rules)
         self._activity = Activity()
         self._fills: list[Sequence[Fill]] = []
         self.cash_flows: list[CashFlow] = []
@@ -126,7 +126,7 @@ class Progress:
     def take(self, state: State, result: StepResult) -> None:
         """Advance to ``state``, which ``result`` led to."""
         self.state = state
-        self.tally = self.tally.after(result)
+        self.drawdown = self.drawdown.after(result.equity)
         self._activity.take(result.fills, result.cash_flows)
         if result.fills:
             self._fills.append(result.fills)
@@ -139,7 +139,7 @@ class Progress:
         """Where it stands now."""
         return Mark(
             self.state,
-            self.tally,
+            self.drawdown,
             self._activity.copy(),
             len(self._fills),
             len(self.cash_flows),
@@ -149,7 +149,7 @@ class Progress:
 
     def back_to(self, mark: Mark) -> None:
         """Forget what was taken since ``mark``: it did not come into the ledger."""
-        self.state, self.tally, self._activity = mark.state, mark.tally, mark.activity
+        self.state, self.drawdown, self._activity = mark.state, mark.drawdown, mark.activity
         del self._fills[mark.fills :], self.cash_flows[mark.cash_flows :]
         del self._equity[mark.equity :]
         self._digest = mark.digest
@@ -183,16 +183,16 @@ class Progress:
 
     def running_columns(self) -> dict[str, Any]:
         """Columns of ``runs`` that every batch brings up to date."""
-        tally, equity = self.tally, self.equity
+        activity, equity = self._activity, self.equity
         initial = self.simulation.rules.cash
         return {
             "equity": equity,
             "cash": self.state.cash,
             "total_return": None if equity is None else equity / initial - 1.0,
-            "max_drawdown": tally.max_drawdown,
-            "num_fills": tally.num_fills,
-            "num_trades": tally.num_trades,
-            "total_costs": tally.total_costs,
+            "max_drawdown": self.drawdown.lowest,
+            "num_fills": activity.num_fills,
+            "num_trades": activity.num_trades,
+            "total_costs": activity.total_costs,
         }
 
     def final_columns(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def stopped_at_start(service: RunService, session: Session, result: StepResult) 
     assert progress is not None
     if not _moves_by_itself(session):
         return False
-    hits = session.breaks.after(progress, None, progress.tally.peak, result)
+    hits = session.breaks.after(progress, None, progress.drawdown.peak, result)
     if hits:
         stop(service, session, hits)
     return bool(hits)

@@ -19,6 +19,10 @@ from engine.model import CashFlow, Fill
 from engine.sim.panel import Floats
 from engine.sim.records import Fills
 
+# A fill or what a split paid in cash: its grid point, symbol and profit, whether it took a holding
+# to zero or through it, and the holding a fill left.
+_Happening = tuple[int, str, float, bool, float | None]
+
 
 class Traded(NamedTuple):
     """Fills as columns, in their order. ``notional`` is price x quantity; ``closes`` says whether a
@@ -90,15 +94,20 @@ class Activity:
         other._running, other._held = dict(self._running), set(self._held)
         return other
 
+    @property
+    def total_costs(self) -> float:
+        """Commission, fees and slippage together."""
+        return self.commission + self.fees + self.slippage
+
     def take(self, fills: Sequence[Fill], cash_flows: Iterable[CashFlow]) -> None:
         """Add what happened at the steps that follow."""
-        paid = [
-            (flow.step_index, flow.symbol or "", flow.realized_pnl, False, 0.0)
+        paid: list[_Happening] = [
+            (flow.step_index, flow.symbol or "", flow.realized_pnl, False, None)
             for flow in cash_flows
             if flow.kind == "cash_in_lieu"
         ]
         if not len(fills):
-            self._round_trips(paid)
+            self._go_on(paid)
             return
         traded = Traded.of(fills)
         self.num_fills += len(traded.steps)
@@ -106,28 +115,36 @@ class Activity:
         self.commission = total(traded.commission, self.commission)
         self.fees = total(traded.fees, self.fees)
         self.slippage = total(traded.slippage, self.slippage)
-        after = traded.after.tolist()
-        happenings = zip(
+        happenings: Iterable[_Happening] = zip(
             traded.steps,
             traded.symbols,
             traded.realized.tolist(),
             traded.closes.tolist(),
-            after,
+            traded.after.tolist(),
             strict=True,
         )
         # At one grid point splits come before fills; a stable sort keeps them there.
-        self._round_trips(sorted([*paid, *happenings], key=itemgetter(0)) if paid else happenings)
-        self._expose(traded.steps, traded.symbols, after)
+        self._go_on(sorted([*paid, *happenings], key=itemgetter(0)) if paid else happenings)
 
-    def _round_trips(self, happenings: Iterable[tuple[int, str, float, bool, float]]) -> None:
+    def _go_on(self, happenings: Iterable[_Happening]) -> None:
         """Trips from flat to flat by symbol; a flip through zero closes one and opens the next.
 
-        Their profit is what their fills realised, and what a split on the way paid in cash.
+        Their profit is what their fills realised, and what a split on the way paid in cash. A run
+        is exposed from a fill that leaves some symbol held to the one that leaves none.
         """
-        running = self._running
+        running, held = self._running, self._held
+        exposed, since = self._exposed, self._since
         for step, symbol, realized, closes, after in happenings:
             begun, profit = running.get(symbol, (step, 0.0))
             profit += realized
+            if after is not None:
+                if held:
+                    exposed += step - since
+                since = step
+                if after:
+                    held.add(symbol)
+                else:
+                    held.discard(symbol)
             if not closes:
                 running[symbol] = (begun, profit)
                 continue
@@ -143,17 +160,6 @@ class Activity:
                 running[symbol] = (step, 0.0)
             else:
                 running.pop(symbol, None)
-
-    def _expose(self, steps: Sequence[int], symbols: Sequence[str], after: Sequence[float]) -> None:
-        held, exposed, since = self._held, self._exposed, self._since
-        for step, symbol, left in zip(steps, symbols, after, strict=True):
-            if held:
-                exposed += step - since
-            since = step
-            if left:
-                held.add(symbol)
-            else:
-                held.discard(symbol)
         self._exposed, self._since = exposed, since
 
     def exposure(self, rows: int) -> float:

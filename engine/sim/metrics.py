@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import Any, Final
 
@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.model import CashFlow, Fill, Rules
-from engine.sim.activity import Activity, Traded, total
+from engine.sim.activity import Activity
 from engine.sim.panel import Floats, Panel
-from engine.sim.state import StepResult
 
 # A deviation of returns below this is the rounding of equal returns, not a spread.
 _NO_SPREAD: Final = 1e-14
@@ -45,50 +44,26 @@ FORMULAS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """Running figures of a run that is still going; ``after`` gives those one result later.
+class Drawdown:
+    """How high the equity of a run that is still going has been, and how far below that.
 
-    ``peak`` is the highest equity so far, which begins as the initial cash; ``max_drawdown`` is
-    <= 0; costs are in currency.
+    ``peak`` is the highest so far, which begins as the initial cash; ``lowest`` is <= 0.
     """
 
     peak: float
-    max_drawdown: float = 0.0
-    num_fills: int = 0
-    num_trades: int = 0
-    commission: float = 0.0
-    fees: float = 0.0
-    slippage: float = 0.0
+    lowest: float = 0.0
 
     @classmethod
-    def of(cls, rules: Rules) -> Tally:
-        """The figures before anything has happened."""
+    def of(cls, rules: Rules) -> Drawdown:
+        """That of a run before anything has happened."""
         return cls(rules.cash)
 
-    @property
-    def total_costs(self) -> float:
-        """Commission, fees and slippage together."""
-        return self.commission + self.fees + self.slippage
-
-    def after(self, result: StepResult) -> Tally:
-        """The figures once a result's rows and fills are counted."""
-        peak, lowest = self.peak, self.max_drawdown
-        if result.rows:
-            peaks = np.maximum(np.maximum.accumulate(result.equity), peak)
-            lowest = min(lowest, float((result.equity / peaks - 1.0).min()))
-            peak = float(peaks[-1])
-        if not len(result.fills):
-            return replace(self, peak=peak, max_drawdown=lowest)
-        traded = Traded.of(result.fills)
-        return Tally(
-            peak,
-            lowest,
-            self.num_fills + len(traded.steps),
-            self.num_trades + int(np.count_nonzero(traded.closes)),
-            total(traded.commission, self.commission),
-            total(traded.fees, self.fees),
-            total(traded.slippage, self.slippage),
-        )
+    def after(self, equity: Floats) -> Drawdown:
+        """That of the run once the rows that follow are settled."""
+        if not len(equity):
+            return self
+        peaks = np.maximum(np.maximum.accumulate(equity), self.peak)
+        return Drawdown(float(peaks[-1]), min(self.lowest, float((equity / peaks - 1.0).min())))
 
 
 def compute(
@@ -205,5 +180,5 @@ def _costs(activity: Activity) -> dict[str, float]:
         "total_commission": activity.commission,
         "total_fees": activity.fees,
         "total_slippage": activity.slippage,
-        "total_costs": activity.commission + activity.fees + activity.slippage,
+        "total_costs": activity.total_costs,
     }

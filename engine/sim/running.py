@@ -16,7 +16,7 @@ from engine.sim.panel import Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Running:
-    """What ``metrics.Tally`` said after each grid point, bit for bit.
+    """What ``Drawdown`` and ``Activity`` said after each grid point, bit for bit.
 
     ``equity`` and ``drawdown`` (the lowest so far, <= 0) have one value a grid point. The others
     count fills: value i is after the first i of them, whose grid points are ``fill_steps``.
@@ -69,5 +69,5 @@ class Running:
 
 
 def _sums(values: Floats) -> Floats:
-    # One after the other, as a tally adds them.
+    # One after the other, as ``Activity`` adds them.
     return np.add.accumulate(np.concatenate(([0.0], values)))

@@ -10,6 +10,7 @@ import pytest
 
 from engine.model import CashFlow, Decision, Fill, Order
 from engine.sim import metrics
+from engine.sim.activity import Activity
 from engine.sim.panel import Panel
 from engine.sim.state import join
 from tests.sim.builders import (
@@ -151,19 +152,20 @@ def test_cash_in_lieu_belongs_to_its_trip() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
-def test_tally_runs_along(chunk: int) -> None:
+def test_running_figures(chunk: int) -> None:
     """The running figures are the final ones of what has been settled, in batches of any size."""
     panel, whole = round_trips()
     rules = rules_of(allow_short=True)
     decisions = dict(whole.decisions)
     state, result = run_batch(panel, rules, decisions, chunk)
     figures = metrics.compute(panel, rules, result.equity, result.fills, result.cash_flows)
-    tally = metrics.Tally.of(rules).after(result)
-    assert tally.num_trades == figures["num_trades"]
-    assert tally.num_fills == figures["num_fills"]
-    assert tally.max_drawdown == figures["max_drawdown"]
-    assert tally.total_costs == figures["total_costs"]
-    assert tally.peak == max(1000.0, float(result.equity.max()))
+    drawdown = metrics.Drawdown.of(rules).after(result.equity)
+    activity = Activity.of(result.fills, result.cash_flows)
+    assert activity.num_trades == figures["num_trades"]
+    assert activity.num_fills == figures["num_fills"]
+    assert activity.total_costs == figures["total_costs"]
+    assert drawdown.lowest == figures["max_drawdown"]
+    assert drawdown.peak == max(1000.0, float(result.equity.max()))
     assert state.done
 
 
