@@ -31,17 +31,17 @@ from engine.store.columns import (
     Floats,
     Integers,
     MarketOrders,
+    cells,
     columns_of_fills,
     insert,
     insert_fills,
     insert_orders,
     insertion,
-    numbers,
     order_columns,
     refuse_infinite,
 )
 from engine.store.connection import WritingConnection
-from engine.store.image import MOST_ROWS, image
+from engine.store.image import MOST_ROWS, Cells, image
 from engine.store.seal import Hashed
 from engine.store.values import encode_columns, quoted
 
@@ -117,13 +117,13 @@ def laid_out(batch: Append) -> bytes | None:
     return image(tables) if fits else None
 
 
-def _tables(batch: Append) -> dict[str, Sequence[Integers | Floats]]:
+def _tables(batch: Append) -> dict[str, Sequence[Cells]]:
     # Always the same, or a statement made for one image would read another's table.
     orders, fills = batch.market_orders, batch.fills
     return {
         "equity": _equity_columns(batch),
-        "orders": _NO_ORDERS if orders is None else numbers(order_columns(orders)),
-        "fills": _NO_FILLS if fills is None else numbers(columns_of_fills(fills)),
+        "orders": _NO_ORDERS if orders is None else cells(order_columns(orders)),
+        "fills": _NO_FILLS if fills is None else cells(columns_of_fills(fills)),
     }
 
 

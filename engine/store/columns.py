@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine import codec
 from engine.errors import LedgerRefused
+from engine.stamps import stamp_texts
 from engine.store.connection import BESIDE
 
 SIZES: Final = (250, 50, 10, 1)
@@ -40,7 +41,8 @@ class Places(NamedTuple):
     values: Sequence[Any]
 
 
-Array = Integers | Floats | Places
+Texts = NDArray[np.bytes_]  # ASCII, of one length
+Array = Integers | Floats | Texts | Places
 Column = Array | Sequence[Any]
 
 
@@ -71,7 +73,8 @@ class FillColumns:
     """Fills in the order of their execution.
 
     All columns are of one length. ``decided`` and ``number`` make the order's id; ``symbol`` is a
-    place in ``symbols``; ``quantity`` is below zero for a sale; ``stamp`` is in microseconds.
+    place in ``symbols``; ``quantity`` is below zero for a sale; ``stamp`` is in microseconds, and
+    rises.
     """
 
     symbols: Sequence[str]
@@ -140,11 +143,19 @@ def columns_of_fills(fills: FillColumns) -> tuple[Array, ...]:
         fills.decided,
         fills.number,
         fills.step,
-        fills.stamp // 1_000_000,
+        _texts_of(fills.stamp),
         Places(fills.symbol, fills.symbols),
         fills.quantity,
         *_fill_figures(fills).values(),
     )
+
+
+def _texts_of(stamps: NDArray[np.int64]) -> Texts:
+    """Their texts: rising stamps repeat, and so do these."""
+    firsts = np.flatnonzero(np.diff(stamps, prepend=~stamps[:1]))
+    counts = np.diff(firsts, append=len(stamps))
+    texts: Texts = np.repeat(np.array(stamp_texts(stamps[firsts]), np.bytes_), counts)
+    return texts
 
 
 def _fill_figures(fills: FillColumns) -> dict[str, Floats]:
@@ -184,7 +195,7 @@ def insert(
     if staged:
         texts = [codec.dumps(list(one.values)) for one in columns if isinstance(one, Places)]
         added = conn.execute(insertion.staged, (*shared, *texts)).rowcount
-        _refuse_lost(len(_numbers(columns[0])), added)
+        _refuse_lost(len(_cells(columns[0])), added)
         return
     _insert_bound(conn, insertion.bound, shared, columns)
 
@@ -203,7 +214,7 @@ def _insert_bound(
             texts.append(codec.dumps([column.values[value] for value in used.tolist()]))
             lists.append(place.tolist())
         else:
-            lists.append(column.tolist() if isinstance(column, np.ndarray) else column)
+            lists.append(_listed(column) if isinstance(column, np.ndarray) else column)
     left = len(lists[0])
     cells: list[Any] = [None] * (left * width)
     for number, cell in enumerate(lists):
@@ -221,17 +232,22 @@ def _insert_bound(
         left -= size
 
 
+def _listed(column: Integers | Floats | Texts) -> list[Any]:
+    values: list[Any] = (column.astype(np.str_) if column.dtype.kind == "S" else column).tolist()
+    return values
+
+
 def _refuse_lost(rows: int, added: int) -> None:
     if added != rows:  # a join found nothing
         raise LedgerRefused(f"{rows - added} rows are of no place")
 
 
-def numbers(columns: Sequence[Array]) -> list[Integers | Floats]:
+def cells(columns: Sequence[Array]) -> list[Integers | Floats | Texts]:
     """The columns as an image takes them: places as their numbers."""
-    return [_numbers(column) for column in columns]
+    return [_cells(column) for column in columns]
 
 
-def _numbers(column: Any) -> Any:
+def _cells(column: Any) -> Any:
     return column.place if isinstance(column, Places) else column
 
 
@@ -283,12 +299,11 @@ INSERT INTO fills (
     run_id, fill_id, order_id, step_index, ts, symbol, side, quantity, price, reference_price,
     commission, fees, slippage, realized_pnl, position_after, avg_cost_after)
 WITH symbols (place, name) AS MATERIALIZED (SELECT key, value FROM json_each(?2)),
-rows (fill_id, decided, number, step, seconds, symbol, quantity, price, reference, commission, fees,
+rows (fill_id, decided, number, step, ts, symbol, quantity, price, reference, commission, fees,
       slippage, realized, after, avg_cost) AS """,
     FILL_WIDTH,
     """
-SELECT ?1, fill_id, decided || '-' || number, step,
-       strftime('%Y-%m-%dT%H:%M:%SZ', seconds, 'unixepoch'), symbols.name,
+SELECT ?1, fill_id, decided || '-' || number, step, ts, symbols.name,
        iif(quantity < 0, 'sell', 'buy'), abs(quantity), price, reference, commission, fees,
        slippage, realized, after, avg_cost
 FROM rows

@@ -6,7 +6,8 @@ handed over whole (``Connection.deserialize``), and read by one ``INSERT … SEL
 
 The format is SQLite's own (https://www.sqlite.org/fileformat2.html): a table is a b-tree of one
 root page over leaves, which are full of cells of one size. Integers are stored in 8 bytes and
-figures as IEEE doubles, so every bit is kept; SQLite reads a NaN as NULL.
+figures as IEEE doubles, so every bit is kept; SQLite reads a NaN as NULL. The texts of a column are
+ASCII and of one length.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.integer[Any]] | NDArray[np.floating[Any]]
+Cells = NDArray[np.integer[Any]] | NDArray[np.floating[Any]] | NDArray[np.bytes_]
 
 _PAGE: Final = 1 << 15
 _FILE_HEADER: Final = struct.Struct(">16sHBBBBBBIIIIIIIIIIII20xII")
@@ -39,7 +40,7 @@ assert _FIRST_ROW + MOST_ROWS < 1 << 21
 assert MOST_ROWS * (_WIDEST * 9 + 10) // (_PAGE - 200) < _PAGE // 10
 
 
-def image(tables: Mapping[str, Sequence[Numbers]]) -> bytes:
+def image(tables: Mapping[str, Sequence[Cells]]) -> bytes:
     """A database with these tables, their columns named ``column1`` and so on.
 
     The columns of a table, at most 20, are of one length, at most ``MOST_ROWS`` and perhaps 0. Rows
@@ -58,17 +59,23 @@ def image(tables: Mapping[str, Sequence[Numbers]]) -> bytes:
 class _Table:
     """One table's cells, and how many to a leaf."""
 
-    def __init__(self, columns: Sequence[Numbers]) -> None:
+    def __init__(self, columns: Sequence[Cells]) -> None:
         rows = len(columns[0])
         assert rows <= MOST_ROWS
         assert len(columns) <= _WIDEST
-        kinds = bytes(_REAL if column.dtype.kind == "f" else _INTEGER for column in columns)
-        header = bytes([1 + len(kinds)]) + kinds
-        size = _varint(len(header) + 8 * len(kinds))
+        kinds, formats = zip(*map(_stored, columns), strict=True)
+        header = b"".join(kinds)
+        header = bytes([1 + len(header)]) + header
+        values = np.dtype([(str(place), stored) for place, stored in enumerate(formats)])
+        size = _varint(len(header) + values.itemsize)
         cells = np.empty(
             rows,
-            [("size", f"V{len(size)}"), ("row", np.uint8, 3), ("header", f"V{len(header)}")]
-            + [(str(place), ">f8" if kind == _REAL else ">i8") for place, kind in enumerate(kinds)],
+            [
+                ("size", f"V{len(size)}"),
+                ("row", np.uint8, 3),
+                ("header", f"V{len(header)}"),
+                *values.descr,
+            ],
         )
         cells["size"], cells["header"] = np.void(size), np.void(header)
         numbers = np.arange(_FIRST_ROW, _FIRST_ROW + rows)
@@ -111,8 +118,18 @@ class _Table:
         _LEAF_HEADER.pack_into(page.data, 0, _LEAF, 0, rows, at, 0)
 
 
+def _stored(column: Cells) -> tuple[bytes, str]:
+    """A column's word in the header of a record, and what its values are stored as."""
+    if column.dtype.kind == "f":
+        return bytes([_REAL]), ">f8"
+    if column.dtype.kind == "S":
+        length = column.dtype.itemsize
+        return _varint(_TEXT + 2 * length), f"S{length}"
+    return bytes([_INTEGER]), ">i8"
+
+
 def _lay_out_schema(
-    page: NDArray[np.uint8], pages: int, tables: Mapping[str, Sequence[Numbers]]
+    page: NDArray[np.uint8], pages: int, tables: Mapping[str, Sequence[Cells]]
 ) -> None:
     """The first page: the file's header, and the table of tables."""
     view = page.data

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.store.connection import WritingConnection
-from engine.store.image import MOST_ROWS, Numbers, image
+from engine.store.image import MOST_ROWS, Cells, image
 
 
 @pytest.fixture
@@ -57,12 +57,28 @@ def test_every_bit_comes_back(rows: list[tuple[int, float, float]]) -> None:
             assert math.isnan(figure) or bits(value) == bits(figure)
 
 
+@given(length=st.integers(1, 200), data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_texts_of_one_length(length: int, data: st.DataObject) -> None:
+    """Texts stand between the numbers of their row, however long they are."""
+    texts = data.draw(st.lists(st.text("aZ0:'-", min_size=length, max_size=length), max_size=40))
+    places = np.arange(len(texts))
+    columns = (places, np.array(texts, f"S{length}"), places / 2)
+    conn = sqlite3.connect(":memory:", isolation_level=None, factory=WritingConnection)
+    try:
+        conn.lay_beside(image({"one": columns}), "these")
+        found = conn.execute("SELECT * FROM batch.one").fetchall()
+    finally:
+        conn.close()
+    assert found == [(place, text, place / 2) for place, text in enumerate(texts)]
+
+
 # A leaf of 3 columns holds 862 rows: none, one, one less than full, full, one more, many leaves.
 @pytest.mark.parametrize("rows", [0, 1, 800, 861, 862, 863, 864, 20_000, MOST_ROWS])
 def test_every_size_is_sound(conn: WritingConnection, rows: int) -> None:
     """SQLite finds nothing wrong with it, and rows stand in their order."""
     numbers = np.arange(rows)
-    tables: dict[str, list[Numbers]] = {
+    tables: dict[str, list[Cells]] = {
         "first": [numbers, numbers / 3.0, -numbers],
         "second": [numbers],
     }
@@ -76,7 +92,7 @@ def test_every_size_is_sound(conn: WritingConnection, rows: int) -> None:
 
 def test_small_integers_are_no_figures(conn: WritingConnection) -> None:
     """Columns of narrower kinds arrive as whole numbers."""
-    narrow: list[Numbers] = [np.array([0, 1, 255], np.uint8), np.array([-1, 0, 7], np.int16)]
+    narrow: list[Cells] = [np.array([0, 1, 255], np.uint8), np.array([-1, 0, 7], np.int16)]
     conn.lay_beside(image({"narrow": narrow}), "x")
     found = conn.execute("SELECT column1, column2, typeof(column1) FROM batch.narrow").fetchall()
     assert found == [(0, -1, "integer"), (1, 0, "integer"), (255, 7, "integer")]
