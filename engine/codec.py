@@ -188,7 +188,6 @@ _ordered_encoder = json.JSONEncoder(
 )
 
 
-_TARGETS_ALONE = ((), (), None, None)
 _quoted = lru_cache(maxsize=4096)(_ordered_encoder.encode)
 
 
@@ -200,14 +199,15 @@ def _weighted(symbol: str, weight: float) -> str:
 
 def decision_text(decision: Decision) -> str:
     """The decision's wire form as JSON text; targets keep their order of submission."""
-    if decision.targets and decision[0:1] + decision[2:] == _TARGETS_ALONE:
+    orders, targets, cancels, confidence, rationale = decision
+    if targets and not (orders or cancels) and confidence is None and rationale is None:
         # As the encoder writes them, in a third of the time.
         weights = {
             symbol: _weighted(symbol, weight) if weight else f"{_quoted(symbol)}:{weight!r}"
-            for symbol, weight, shares, tag in decision.targets
+            for symbol, weight, shares, tag in targets
             if type(weight) is float and isfinite(weight) and shares is None and tag is None
         }
-        if len(weights) == len(decision.targets):
+        if len(weights) == len(targets):
             return f'{{"targets":{{{",".join(weights.values())}}}}}'
     return _ordered_encoder.encode(encode_decision(decision))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 from engine import codec
@@ -266,22 +267,20 @@ def _step_rows(
     decisions = result.decisions or (() if always is None else (always,))
     if not decisions:
         return []
-    texts = stamp_texts(session.simulation.panel.stamps[[step for step, _ in decisions]])
+    steps = [step for step, _ in decisions]
     placed = results(result.orders)
     prefix = f"{session.run_id}.{session.rewind_count}."
     status = "timed_out" if source == "timeout_hold" else "completed"
-    return [
-        writes.StepRow(
-            step,
-            f"{prefix}{step}",
-            text,
-            status,
-            source,
-            key,
-            codec.decision_text(decision),
-            placed.get(step, NO_RESULT),
-            deadline_at,
-            at,
-        )
-        for (step, decision), text in zip(decisions, texts, strict=True)
-    ]
+    columns = zip(
+        steps,
+        [f"{prefix}{step}" for step in steps],
+        stamp_texts(session.simulation.panel.stamps[steps]),
+        repeat(status),
+        repeat(source),
+        repeat(key),
+        [codec.decision_text(decision) for _, decision in decisions],
+        [placed.get(step, NO_RESULT) for step in steps],
+        repeat(deadline_at),
+        repeat(at),
+    )
+    return [writes.StepRow._make(row) for row in columns]
