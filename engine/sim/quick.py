@@ -20,6 +20,7 @@ from engine.sim.tickets import SIDES
 
 _NO_BAR: Final = REASON_CODES[Reason.NO_BAR.value]
 _ALREADY_AT_TARGET: Final = REASON_CODES[Reason.ALREADY_AT_TARGET.value]
+_MANY: Final = 1e15  # well below the most; a double tells each number of lots from the next
 _INFINITE: Final = float("inf")
 _SIZE: Final = ORDER.size
 _pack_into = ORDER.pack_into
@@ -58,31 +59,56 @@ def settle_markets(
     sells: list[Leg] = []
     buys: list[Leg] = []
     prices = broker.closes if at_close else broker.opens
-    plain = (
-        not orders
-        or _size_orders(
-            broker, decided, step, orders, columns, prices, rows, first, seen, tags, sells, buys
-        )
-    ) and (
-        not targets
-        or _size_targets(
-            broker,
-            book,
-            decided,
-            step,
-            targets,
-            len(orders),
-            columns,
-            at_close,
-            prices,
-            rows,
-            first,
-            seen,
-            tags,
-            sells,
-            buys,
-        )
+    plain = not orders or _size_orders(
+        broker, decided, step, orders, columns, prices, rows, first, seen, tags, sells, buys
     )
+    if plain and targets:
+        plain = False
+        equity = (
+            book.equity(broker.grid, broker.marks, row)
+            if at_close
+            else broker.equity_at_open(book, step)
+        )
+        factor, divisor = broker.grid.factor, broker.grid.divisor
+        holdings = book.lots
+        number = len(orders) - 1
+        at = first + _SIZE * number
+        for target in targets:
+            number += 1
+            at += _SIZE
+            if type(target) is not Target:
+                break
+            symbol, weight, shares, tag = target
+            column = columns.get(symbol, -1)
+            if type(weight) is not float or shares is not None or column < 0 or column in seen:
+                break
+            if tag is not None:
+                if type(tag) is not str or not tag.isascii():
+                    break
+                tags[number] = tag
+            seen.add(column)
+            price = prices[row + column]
+            # As `LotGrid.toward_zero`, without the calls.
+            wanted = weight * equity / price * divisor / factor
+            if 0.0 <= wanted < _MANY:
+                lots = int(wanted * FORGIVEN_OF_ALL + FORGIVEN) - holdings[column]
+            elif not -_INFINITE < weight < _INFINITE:
+                break  # of no size at all, or of none that is a number
+            elif price != price:
+                _pack_idle(rows, at, step, decided, number, column, weight, _NO_BAR)
+                continue
+            else:
+                size = abs(wanted) * FORGIVEN_OF_ALL + FORGIVEN
+                whole = int(size) if size < MOST_LOTS else MOST_LOTS
+                lots = (whole if wanted > 0.0 else -whole) - holdings[column]
+            if lots > 0:
+                buys.append((number, column, lots, price, weight, TARGET_WEIGHT, at))
+            elif lots:
+                sells.append((number, column, -lots, price, weight, TARGET_WEIGHT, at))
+            else:
+                _pack_idle(rows, at, step, decided, number, column, weight, _ALREADY_AT_TARGET)
+        else:
+            plain = True
     if not plain:
         del rows[first:]
         return False
@@ -160,74 +186,4 @@ def _size_orders(
             _pack_into(
                 rows, at, step, decided, number, column, lots, 0, quantity, side, _NO_BAR, SHARES
             )
-    return True
-
-
-def _size_targets(
-    broker: Broker,
-    book: Book,
-    decided: int,
-    step: int,
-    targets: tuple[Target, ...],
-    number: int,
-    columns: dict[str, int],
-    at_close: bool,
-    prices: memoryview,
-    rows: bytearray,
-    first: int,
-    seen: set[int],
-    tags: dict[int, str],
-    sells: list[Leg],
-    buys: list[Leg],
-) -> bool:
-    """The same for target weights, the first of which is intent ``number`` of its decision."""
-    row = step * broker.width
-    factor, divisor = broker.grid.factor, broker.grid.divisor
-    equity = (
-        book.equity(broker.grid, broker.marks, row)
-        if at_close
-        else broker.equity_at_open(book, step)
-    )
-    holdings = book.lots
-    at = first + _SIZE * number
-    for number, target in enumerate(targets, number):  # noqa: B020  # counts on from the orders
-        if type(target) is not Target:
-            return False
-        symbol, weight, shares, tag = target
-        column = columns.get(symbol, -1)
-        if type(weight) is not float or shares is not None or column < 0 or column in seen:
-            return False
-        if tag is not None:
-            if type(tag) is not str or not tag.isascii():
-                return False
-            tags[number] = tag
-        seen.add(column)
-        price = prices[row + column]
-        if price != price:
-            if not -_INFINITE < weight < _INFINITE:
-                return False
-            _pack_idle(rows, at, step, decided, number, column, weight, _NO_BAR)
-            at += _SIZE
-            continue
-        # As `LotGrid.toward_zero`, without the calls.
-        wanted = weight * equity / price * divisor / factor
-        if wanted >= 0.0:
-            size = wanted * FORGIVEN_OF_ALL + FORGIVEN
-            sign = 1
-        else:
-            size = FORGIVEN - wanted * FORGIVEN_OF_ALL
-            sign = -1
-        if size < MOST_LOTS:
-            lots = sign * int(size) - holdings[column]
-        elif -_INFINITE < weight < _INFINITE:
-            lots = sign * MOST_LOTS - holdings[column]
-        else:
-            return False  # of no size at all, or of none that is a number
-        if not lots:
-            _pack_idle(rows, at, step, decided, number, column, weight, _ALREADY_AT_TARGET)
-        elif lots > 0:
-            buys.append((number, column, lots, price, weight, TARGET_WEIGHT, at))
-        else:
-            sells.append((number, column, -lots, price, weight, TARGET_WEIGHT, at))
-        at += _SIZE
     return True
