@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -193,11 +194,17 @@ def insert(
     first holds no NULL, so that a row without it is none.
     """
     if staged:
-        texts = [codec.dumps(list(one.values)) for one in columns if isinstance(one, Places)]
+        texts = [_json(tuple(one.values)) for one in columns if isinstance(one, Places)]
         added = conn.execute(insertion.staged, (*shared, *texts)).rowcount
         _refuse_lost(len(_cells(columns[0])), added)
         return
     _insert_bound(conn, insertion.bound, shared, columns)
+
+
+@lru_cache(maxsize=64)
+def _json(values: tuple[Any, ...]) -> str:
+    # Batch after batch of a run has the same.
+    return codec.dumps(values)
 
 
 def _insert_bound(
