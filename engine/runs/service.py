@@ -7,7 +7,6 @@ service starts no threads: its host moves the runs. What it answers is what the 
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,15 +17,14 @@ from engine.errors import (
     RunNotActive,
     StepdeckError,
 )
-from engine.failpoints import failpoint
 from engine.market import BarSource
 from engine.model import Breakpoint, Decision, RunRecord, RunRequest
 from engine.runs import (
     adoption,
+    beginning,
     deadlines,
     deciding,
     leaving,
-    replay,
     rewind,
     rows,
     stalls,
@@ -34,7 +32,6 @@ from engine.runs import (
     wheel,
 )
 from engine.runs.acting import Acting
-from engine.runs.breakpoints import encode, of_texts
 from engine.runs.clock import Clock, SystemClock, wall_text
 from engine.runs.commit import Committer
 from engine.runs.fork import Wish, fork
@@ -51,14 +48,10 @@ from engine.runs.lifecycle import (
 )
 from engine.runs.limits import Limits
 from engine.runs.liveness import Liveness
-from engine.runs.output import RunOutput, captured, log_path
-from engine.runs.panels import panel_of
+from engine.runs.output import captured
 from engine.runs.pulse import Pulse
-from engine.runs.requests import prepare
 from engine.runs.session import Decider, Progress, Session
 from engine.sim.observation import Observation
-from engine.sim.simulation import Simulation
-from engine.store import writes
 from engine.store.ledger import Ledger
 from engine.strategies.registry import LoadedStrategy
 
@@ -119,43 +112,7 @@ class RunService:
         kind for a request that is refused, ``TooManyActiveRuns`` at a cap; in both cases there is
         no row.
         """
-        prepared = prepare(request, loaded=loaded, source=source)
-        request = prepared.request
-        run_id = uuid.uuid4().hex[:12]
-        metadata = rows.how_made(self.surface, request)
-        if request.breakpoints and baseline_of is None:
-            metadata["breakpoints"] = encode(of_texts(request.breakpoints))
-        columns = rows.first_row(
-            prepared,
-            run_id=run_id,
-            owner=self.instance.id,
-            metadata=metadata,
-            baseline_of=baseline_of,
-            at=wall_text(self.clock),
-        )
-
-        def insert(conn: writes.Connection) -> int:
-            if baseline_of is None:
-                rows.refuse_past_caps(conn, self.limits, request.agent_id)
-            return writes.insert_run(conn, columns)
-
-        failpoint("create.before")
-        run_key = self.ledger.write(insert)
-        failpoint("create.after")
-        session = Session(
-            run_id,
-            run_key,
-            1,
-            prepared,
-            RunOutput(log_path(self.ledger.path, run_id)),
-            metadata,
-            Status.CREATED,
-            baseline_of=baseline_of,
-            start_paused=request.paused,
-            speed=request.speed,
-        )
-        self.sessions[run_id] = session
-        return session
+        return beginning.create(self, request, baseline_of, loaded, source)
 
     def load(self, session: Session) -> None:
         """Read the run's bars; afterwards ``session.progress`` is set, unless the run is closed.
@@ -164,66 +121,14 @@ class RunService:
         with the reason in its row; nothing is raised for that. The session is not held while bars
         are read, so a cancel does not wait for them, and what is read after it is dropped.
         """
-        with session.claim():
-            if session.closed.is_set():
-                return
-            if session.status is Status.CREATED:
-                self.move(session, Trigger.LOAD)
-        try:
-            bars = session.prepared.source.load(cancelled=session.closed.is_set)
-            panel = panel_of(bars)
-            simulation = Simulation(panel, session.request.rules, session.request.params)
-        except StepdeckError as error:
-            self.fail(session, error)
-            return
-        with session.claim():
-            if not session.closed.is_set():
-                session.bars = bars
-                session.progress = Progress(simulation)
-                session.metadata["bars"] = dict(panel.provenance)
-                session.metadata["notices"] = rows.notices(session.request.rules, panel)
+        beginning.load(self, session)
 
     def begin(self, session: Session) -> None:
         """Start a loaded run, whose ``decide`` the driver has set.
 
         A resumed run is replayed first; a new one settles what comes before its first decision.
         """
-        with session.claim():
-            progress = session.progress
-            if session.closed.is_set():
-                self.drop(session)  # with what was made meanwhile to decide
-                return
-            if progress is None:
-                return
-            simulation = progress.simulation
-            stopping.note_execution(session)
-            columns: dict[str, Any] = {
-                "total_steps": simulation.total_steps,
-                "bars_hash": simulation.panel.content_hash,
-                "metadata": session.metadata,
-            }
-            if session.log is None or session.log.settled == 0:
-                columns["started_at"] = wall_text(self.clock)
-            try:
-                if session.log is not None and progress.state.settled < session.log.settled:
-                    with captured(session.output):
-                        replay.replay(session, session.log)
-            except StepdeckError as error:
-                self.fail(session, error)
-                return
-            trigger = Trigger.START_PAUSED if session.start_paused else Trigger.START
-            self.move(session, trigger, columns=columns)
-            session.log = None
-            if progress.state.settled == 0:
-                state, result = simulation.start(progress.state)
-                progress.take(state, result)
-                self.committer.add(session, result, session.prepared.driver)
-                if not stopping.stopped_at_start(self, session, result):
-                    # Where it goes on at once, nobody looks for this row alone.
-                    goes_on = session.decide is not None and session.status is Status.RUNNING
-                    self.flush(session, wait=not goes_on)
-            self.keep_deadline(session)
-        self.ready(session)
+        beginning.begin(self, session)
 
     # -- moving it ------------------------------------------------------------------------------
 

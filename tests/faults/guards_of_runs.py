@@ -82,10 +82,10 @@ OF_RUNS: Final[tuple[Guard, ...]] = (
     # -- caps -------------------------------------------------------------------------------------
     Guard(
         "the cap is in the inserting transaction",
-        "engine/runs/service.py",
-        "                rows.refuse_past_caps(conn, self.limits, request.agent_id)\n"
-        "            return writes.insert_run(conn, columns)\n",
-        "                pass\n            return writes.insert_run(conn, columns)\n",
+        "engine/runs/beginning.py",
+        "            rows.refuse_past_caps(conn, service.limits, request.agent_id)\n"
+        "        return writes.insert_run(conn, columns)\n",
+        "            pass\n        return writes.insert_run(conn, columns)\n",
         "tests/faults/test_many_owners.py::test_caps",
     ),
     Guard(
@@ -191,9 +191,9 @@ OF_RUNS: Final[tuple[Guard, ...]] = (
     ),
     Guard(
         "a loader that comes late brings nothing back",
-        "engine/runs/service.py",
-        "            if not session.closed.is_set():\n                session.bars = bars\n",
-        "            if True:\n                session.bars = bars\n",
+        "engine/runs/beginning.py",
+        "        if not session.closed.is_set():\n            session.bars = bars\n",
+        "        if True:\n            session.bars = bars\n",
         f"{_FENCES}::test_a_late_loader_brings_nothing_back",
     ),
     Guard(
