@@ -172,10 +172,12 @@ def judge(scene: Scene, session: Session, step: int, told: dict[str, Told]) -> R
         assert error is None
         assert (run_id in taken) == (Status.INTERRUPTED in reached)
     if "expire" in told:
-        # The one after it, where the agent was quicker.
+        # The one after it, where the agent was quicker. The agent's call looks at the deadline too,
+        # and where it comes upon one that is over, it is the one that holds and is refused.
         late, error = told["expire"]
         assert error is None
-        assert late == held, f"the deadline was told {late}, {stored}"
+        refused = "finish" in told and told["finish"].error is not None
+        assert late == held or (refused and late < held == 1), f"it was told {late}, {stored}"
     return final
 
 
