@@ -69,15 +69,19 @@ class Hashed:
         then, and stays whether this transaction is or not.
         """
         self._be_of(epoch)
-        self._query = self._query or _steps_query(conn)
-        self._next = _add_steps(self._sha, conn, run_id, self._next, self._query)
+        self._next = self._add(self._sha, conn, run_id)
 
     def whole(self, conn: sqlite3.Connection, run_id: str, epoch: int) -> Any:
         """The hash over all steps, those of this transaction too; this one stays as it is."""
         self._be_of(epoch)
         found = self._sha.copy()
-        _add_steps(found, conn, run_id, self._next)
+        self._add(found, conn, run_id)
         return found
+
+    def _add(self, found: Any, conn: sqlite3.Connection, run_id: str) -> int:
+        # The columns are the same for as long as the run is written here.
+        self._query = self._query or _steps_query(conn)
+        return _add_steps(found, conn, run_id, self._next, self._query)
 
     def _be_of(self, epoch: int) -> None:
         """Begin anew under another epoch: a rewind may have changed any step."""
@@ -135,11 +139,9 @@ def _steps_query(conn: sqlite3.Connection) -> str:
     )
 
 
-def _add_steps(
-    found: Any, conn: sqlite3.Connection, run_id: str, first: int, query: str | None = None
-) -> int:
-    """Add the steps from ``first`` on to a hash; the step to go on from."""
-    query = query or _steps_query(conn)
+def _add_steps(found: Any, conn: sqlite3.Connection, run_id: str, first: int, query: str) -> int:
+    """Add the steps from ``first`` on to a hash, as ``_steps_query`` reads them; the step to go on
+    from."""
     while True:
         text, last, rows = conn.execute(query, (run_id, first)).fetchone()
         if rows:
@@ -157,7 +159,7 @@ def log_hash(conn: sqlite3.Connection, run_id: str, seq: int, steps: Any = None)
     """
     if steps is None:
         steps = hashlib.sha256(_heading(_FIRST))
-        _add_steps(steps, conn, run_id, -(2**62))
+        _add_steps(steps, conn, run_id, -(2**62), _steps_query(conn))
     found = steps
     for table, order in list(_LOG.items())[1:]:
         columns = _columns(conn, table)

@@ -48,6 +48,7 @@ def test_the_text_of_a_step(ledger: Ledger, path: Path) -> None:
             if row[name] is not None
         ]
         found: Any = hashlib.sha256(b"steps\n")
-        assert seal._add_steps(found, conn, rows[0]["run_id"], 0) == len(AWKWARD)
+        query = seal._steps_query(conn)
+        assert seal._add_steps(found, conn, rows[0]["run_id"], 0, query) == len(AWKWARD)
     assert len(rows) == len(AWKWARD)
     assert found.hexdigest() == hashlib.sha256(("steps\n" + "".join(texts)).encode()).hexdigest()
